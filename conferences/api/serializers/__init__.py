@@ -1,0 +1,1 @@
+"""Shapes of what goes over the wire, with its names; `source` is what the house calls it."""

@@ -1,0 +1,1 @@
+"""Views: one class per address, one method per operation, one service per method."""
