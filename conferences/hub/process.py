@@ -28,7 +28,7 @@ from conferences.hub.shared import Shared
 from conferences.models import ExitReason
 from conferences.services import members, snapshots
 from conferences.services.members import Arrival
-from conferences.services.snapshots import Snapshot
+from conferences.services.snapshots import MemberPage, PageQuestion, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class Hub:
         self._goodbyes: asyncio.Queue[tuple[int, int, str, int | None]] = asyncio.Queue()
         self.doors = Shared[Arrival, Admission | DomainError](doors.let_in)
         self.snapshots = Shared[int, Snapshot](doors.look_in)
+        self.pages = Shared[PageQuestion, MemberPage | DomainError](snapshots.list_members)
         self.changes = Changes()
         self._starting = asyncio.Lock()
 
@@ -92,6 +93,16 @@ class Hub:
         if isinstance(admission, DomainError):
             raise admission
         return admission
+
+    async def list_members(self, conference_id: int, question: PageQuestion) -> MemberPage:
+        """A page of members, read and encoded once for all who ask for it at one moment.
+
+        Raises: as `snapshots.list_members`.
+        """
+        page = await self.pages.ask(conference_id, question)
+        if isinstance(page, DomainError):
+            raise page
+        return page
 
     @contextmanager
     def expecting(self, conference_id: int, connection: str) -> Iterator[None]:

@@ -267,7 +267,7 @@ class ConferenceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Chann
         if operation is None:
             raise OperationUnknown(op=frame.op)
         arguments = read(operation.shape, frame.data)
-        return await in_thread(operation.act, self._seated(self.admission.member), **arguments)
+        return await operation.run(self._seated(self.admission.member), arguments)
 
     def _seated(self, member: Member) -> Seated:
         actor = Actor(
@@ -278,7 +278,7 @@ class ConferenceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Chann
             address=self.address,
             request_id=self.connection,
         )
-        return Seated(actor, member.conference.confr_id, member.user_id, member.number)
+        return Seated(actor, member.conference_id, member.conference.confr_id, member.user_id, member.number)
 
     # The dialect
 

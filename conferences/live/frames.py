@@ -247,7 +247,13 @@ def confr(conference: Conference) -> Json:
 
 def members(page: MemberPage, confr_id: str) -> Json:
     """A page of members; `cursor` is what `listMembers` goes on from, null at the end."""
-    return {"members": [member(row, confr_id) for row in page.members], "cursor": page.cursor}
+    return {"members": _encoded(page, confr_id), "cursor": page.cursor}
+
+
+@lru_cache(maxsize=16)
+def _encoded(page: MemberPage, confr_id: str) -> orjson.Fragment:
+    """Encoded once for all who share the page."""
+    return orjson.Fragment(orjson.dumps([member(row, confr_id) for row in page.members]))
 
 
 def result(frame_id: object, answer: object) -> bytes:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from accounts.actors import Actor
 from accounts.authentication import application as known_application
 from accounts.names import user_name
+from accounts.threads import in_thread
 from conferences.errors import MemberNotFound
+from conferences.hub import hub
 from conferences.live import frames
 from conferences.live.shapes import Field, Shape, flag, one_of, some, text, texts, whole
 from conferences.models import Kind, Role, StreamType
-from conferences.services import members, messages, moderation, roles, snapshots, streams
+from conferences.services import members, messages, moderation, roles, streams
 from conferences.services.moderation import MAX_NAMES, Hold
-from conferences.services.snapshots import LARGEST_PAGE
+from conferences.services.snapshots import LARGEST_PAGE, PageQuestion
 
 Json = dict[str, Any]
 
@@ -31,10 +34,20 @@ HIGHER_ROLE = Field("role", one_of([Role.TALKER.value, Role.ADMIN.value]))
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`act` runs in a thread; it gets the member and the data by the services' names, and answers the result."""
+    """`act` runs in a thread; it gets the member and the data by the services' names, and answers the result.
+
+    `shared`: it is a coroutine, and shares a call with whoever asks at the same moment.
+    """
 
     shape: Shape
-    act: Callable[..., Json]
+    act: Callable[..., Any]
+    shared: bool = False
+
+    async def run(self, seated: Seated, arguments: Json) -> Json:
+        """The result. Raises: the refusals of the service."""
+        call = self.act if self.shared else partial(in_thread, self.act)
+        answer: Json = await call(seated, **arguments)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Seated:
     """A member who acts in its conference."""
 
     actor: Actor
+    conference_id: int
     confr_id: str
     user_id: int
     number: int
@@ -122,8 +136,8 @@ def _mute_all(
     return {"count": count}
 
 
-def _list_members(seated: Seated, after: int, limit: int) -> Json:
-    page = snapshots.list_members(**seated.here, after=after, limit=limit)
+async def _list_members(seated: Seated, after: int, limit: int) -> Json:
+    page = await hub.list_members(seated.conference_id, PageQuestion(seated.actor, after, limit))
     return frames.members(page, seated.confr_id)
 
 
@@ -221,5 +235,6 @@ OPERATIONS: dict[str, Operation] = {
     "listMembers": Operation(
         {"cursor": Field("after", whole(0, 2**31 - 1), 0), "limit": Field("limit", whole(1, LARGEST_PAGE), 50)},
         _list_members,
+        shared=True,
     ),
 }

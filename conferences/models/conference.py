@@ -76,6 +76,10 @@ class ConferenceManager(models.Manager["Conference"]):
         """`application_id` None: of any application."""
         return self._lock(*by_confr_id(confr_id, application_id))
 
+    def find_id(self, conference_id: int) -> Conference | None:
+        """The same without the lock. The plain form is `filter(…).first()`."""
+        return rows.select_one(Conference, f"{_selected()} WHERE conferences_conference.id = %s", [conference_id])
+
     def find(self, confr_id: str, application_id: int | None) -> Conference | None:
         """The same without the lock. The plain form is `filter(…).first()`."""
         condition, values = by_confr_id(confr_id, application_id)

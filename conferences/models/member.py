@@ -117,7 +117,15 @@ class MemberQuerySet(models.QuerySet["Member"]):
 
     def seated_user(self, conference: Conference, user_id: int) -> Member | None:
         """The seat of this user, with user and conference."""
-        return next(iter(_seated(conference, "conferences_member.user_id = %s", [user_id])), None)
+        return next(iter(self.seated_users(conference, [user_id])), None)
+
+    def seated_users(self, conference: Conference, user_ids: Collection[int]) -> list[Member]:
+        """The seats of these users, with user and conference.
+
+        The plain form is `seated().select_related("user").filter(conference=…, user__in=user_ids)`.
+        """
+        condition, whose = rows.among(list(user_ids))
+        return _seated(conference, f"conferences_member.user_id {condition}", [whose])
 
     def longest_present(self, conference: Conference, role: Role) -> Member | None:
         """Who of this role is inside, not in grace, for the longest time; with user and conference.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from accounts.actors import Actor
 from accounts.errors import NotAllowed
 from conferences.errors import ConferenceClosed, ConferenceNotFound
@@ -15,9 +17,15 @@ def role_of(actor: Actor, conference: Conference) -> int | None:
 
     The creator is ADMIN before entering too. No admin is who is kept out by a kick or a ban.
     """
-    if actor.user_id is None:
-        return None
-    return _role(Member.objects.seated_user(conference, actor.user_id), actor, conference)
+    (role,) = roles_of([actor], conference)
+    return role
+
+
+def roles_of(actors: Sequence[Actor], conference: Conference) -> list[int | None]:
+    """The same for several at once."""
+    users = {actor.user_id for actor in actors if actor.user_id is not None}
+    seats = {seat.user_id: seat for seat in Member.objects.seated_users(conference, users)} if users else {}
+    return [None if actor.user_id is None else _role(seats.get(actor.user_id), actor, conference) for actor in actors]
 
 
 def _role(seat: Member | None, actor: Actor, conference: Conference) -> int | None:

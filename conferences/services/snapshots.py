@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import orjson
@@ -11,11 +12,12 @@ from django.db import connection
 from django.db.models import Subquery
 
 from accounts.actors import Actor
+from accounts.errors import DomainError
 from conferences.errors import ConferenceNotFound
 from conferences.events import NEUTRAL_FIELDS, neutral
 from conferences.models import Conference, ConferenceType, Event, Member, Role, rows
-from conferences.permissions import Action
-from conferences.services.access import find_readable
+from conferences.permissions import Action, require
+from conferences.services.access import roles_of
 
 PAGE = 200
 # Who asks for the rest may have it in larger ones.
@@ -25,6 +27,15 @@ MAX_REPLAY = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class PageQuestion:
+    """Who asks for which page of members: those after number `after`, at most `limit`."""
+
+    actor: Actor
+    after: int = 0
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MemberPage:
     """Members in the order of their numbers; `cursor` is the number to go on after, None at the end."""
 
@@ -117,13 +128,28 @@ def _stream(row: dict[str, Any]) -> dict[str, Any]:
     return {"member": member, "name": name, "stream": {"id": f"{row['rtc_id']}__Of_M{member}", **row}}
 
 
-def list_members(*, actor: Actor, confr_id: str, after: int = 0, limit: int = PAGE) -> MemberPage:
-    """The members with a seat whose number is greater than `after`, audience of LIVE included.
+def list_members(conference_id: int, questions: Sequence[PageQuestion]) -> list[MemberPage | DomainError]:
+    """For each who asks: the members with a seat whose number is greater than `after`, audience of LIVE included.
 
-    Raises: ConferenceNotFound, NotAllowed.
+    Who may not ask gets the refusal (NotAllowed, ScopeMissing); who ask for the same page share one. Raises:
+    ConferenceNotFound, when it was purged.
     """
-    conference = find_readable(actor, confr_id, Action.LIST_MEMBERS)
-    return _page(_members(conference.pk, after, limit + 1), limit)
+    conference = Conference.objects.find_id(conference_id)
+    if conference is None:
+        raise ConferenceNotFound()
+    read = cache(lambda after, limit: _page(_members(conference_id, after, limit + 1), limit))
+    roles = roles_of([question.actor for question in questions], conference)
+    return [_answer(question, role, read) for question, role in zip(questions, roles, strict=True)]
+
+
+def _answer(
+    question: PageQuestion, role: int | None, read: Callable[[int, int], MemberPage]
+) -> MemberPage | DomainError:
+    try:
+        require(question.actor, Action.LIST_MEMBERS, role)
+    except DomainError as refusal:
+        return refusal
+    return read(question.after, question.limit)
 
 
 def with_everybody(snapshot: Snapshot) -> Snapshot:

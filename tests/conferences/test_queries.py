@@ -9,6 +9,7 @@ import pytest
 from conferences.models import Role
 from conferences.services import admission, conferences, members, messages, moderation, roles, snapshots
 from conferences.services.conferences import Wishes
+from conferences.services.snapshots import PageQuestion
 from tests import factories
 from tests.database import statements
 from tests.factories import Room, fake
@@ -44,7 +45,8 @@ def read_the_snapshot(room: Room) -> Act:
 
 def list_members(room: Room) -> Act:
     actor = room.actor("m1")
-    return lambda: snapshots.list_members(actor=actor, confr_id=room.id, after=3)
+    questions = [PageQuestion(actor, after=3)] * 5
+    return lambda: snapshots.list_members(room.conference.pk, questions)
 
 
 def lose(room: Room) -> Act:

@@ -194,6 +194,8 @@ async def test_more_than_two_hundred_members_come_in_pages(enter: Enter, new_roo
     assert rest["cursor"] is None
     listed = [member["memName"] for member in alice.entered["members"] + rest["members"]]
     assert sorted(listed) == ["alice", *names]
+    again = await asyncio.gather(*(alice.ask("listMembers", cursor=alice.entered["cursor"]) for _ in range(5)))
+    assert again == [rest] * 5
 
 
 async def test_two_hundred_who_enter_at_once_all_know_each_other(enter: Enter, new_room) -> None:

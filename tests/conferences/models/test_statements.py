@@ -62,6 +62,8 @@ def test_each_lock_is_a_select_for_update_of_one_conference(room, live_room, for
     assert all("FOR UPDATE" in each["sql"] for each in found if each["sql"].startswith("SELECT"))
     assert values(factories.some(manager.find(room.id, room.conference.application_id))) == values(plain)
     assert manager.find(room.id, foreign.pk) is None
+    assert values(factories.some(manager.find_id(room.conference.pk))) == values(plain)
+    assert manager.find_id(0) is None
     with transaction.atomic():
         assert manager.lock_id(0) is None
         assert manager.lock_confr_id(room.id, foreign.pk) is None
@@ -385,6 +387,10 @@ def test_a_users_seat_is_what_the_orm_reads(room, new_room, name):
     seated = Member.objects.seated().select_related("user", "conference")
     found = Member.objects.seated_user(room.row, user.pk)
     assert by_number([found] if found else []) == by_number(seated.filter(conference=room.row, user=user))
+    alice = factories.user(room.conference.application, "alice")
+    both = [user.pk, alice.pk, alice.pk]
+    plain = seated.filter(conference=room.row, user__in=both)
+    assert by_number(Member.objects.seated_users(room.row, both)) == by_number(plain)
 
 
 def test_the_longest_present_is_what_the_orm_reads(room):

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from accounts.errors import NotAllowed
 from conferences.errors import ConferenceNotFound
 from conferences.models import Member, Role, Stream
 from conferences.services import members as member_service
 from conferences.services.members import enter, leave
 from conferences.services.messages import broadcast
-from conferences.services.snapshots import facts_after, list_members, missed, progress, take_snapshot
+from conferences.services.moderation import kick_members
+from conferences.services.snapshots import (
+    MemberPage,
+    PageQuestion,
+    facts_after,
+    list_members,
+    missed,
+    progress,
+    take_snapshot,
+)
 from conferences.services.streams import describe
 from tests.database import statements
 from tests.factories import entrance, some
@@ -28,6 +38,12 @@ def plain_members(conference, least=0):
         }
         for member in seated.order_by("number")
     ]
+
+
+def members_after(room, name, after=0):
+    (page,) = list_members(room.conference.pk, [PageQuestion(room.actor(name), after)])
+    assert isinstance(page, MemberPage)
+    return page
 
 
 def plain_streams(conference):
@@ -55,7 +71,7 @@ def test_a_snapshot_says_what_the_rows_say(room, media):
 
 def test_in_live_it_shows_no_audience(live_room):
     assert [member["name"] for member in take_snapshot(live_room.conference.pk).page.members] == ["alice", "bob"]
-    listed = list_members(actor=live_room.actor("bob"), confr_id=live_room.id)
+    listed = members_after(live_room, "bob")
     assert [member["name"] for member in listed.members] == ["alice", "bob", "carol"]
 
 
@@ -94,9 +110,36 @@ def test_above_two_hundred_members_it_is_paged(new_room):
     )
     first = take_snapshot(room.conference.pk).page
     assert (len(first.members), first.cursor) == (200, 200)
-    rest = list_members(actor=room.backend, confr_id=room.id, after=some(first.cursor))
+    rest = members_after(room, "alice", some(first.cursor))
     assert (len(rest.members), rest.cursor) == (31, None)
     assert first.members + rest.members == plain_members(room.conference)
+
+
+def test_who_ask_at_one_moment_get_each_their_own_answer(room):
+    def ask(name, **which):
+        return PageQuestion(room.actor(name), **which)
+
+    kicked = ask("carol")
+    kick_members(actor=room.backend, confr_id=room.id, names=["carol"])
+    alice, carol, bob, second, last = list_members(
+        room.conference.pk, [ask("alice"), kicked, ask("bob"), ask("bob", limit=1), ask("alice", after=2)]
+    )
+    assert isinstance(carol, NotAllowed)
+    assert bob is alice  # read, and encoded, once
+    assert [page_of(page) for page in (alice, second, last)] == [
+        (["alice", "bob"], None),
+        (["alice"], 1),
+        ([], None),
+    ]
+
+
+def page_of(page):
+    return [member["name"] for member in page.members], page.cursor
+
+
+def test_a_purged_conference_has_no_members(room):
+    with pytest.raises(ConferenceNotFound):
+        list_members(0, [PageQuestion(room.actor("alice"))])
 
 
 # What was missed
