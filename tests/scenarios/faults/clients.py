@@ -16,6 +16,19 @@ from tests.scenarios.stage import Room
 AGAIN_SECONDS = 0.1
 FOR_NOW = {"unavailable", "busy", "internal_error"}  # refusals that mean: try again
 LOST = (OSError, WebSocketException, TimeoutError, EOFError)
+CLEANUP_SECONDS = 1.0
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it is over: `wait_for` of Python 3.11 forgets a cancellation that comes with its answer.
+
+    Raises: what the task had failed with.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CLEANUP_SECONDS)
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 class Follower:
@@ -61,9 +74,7 @@ class Follower:
 
     async def stop(self) -> None:
         """Go without a goodbye, for ever."""
-        self._life.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._life
+        await end(self._life)
         if self.client is not None:
             self.client.cut()
             self._gather()

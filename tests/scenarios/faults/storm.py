@@ -14,7 +14,7 @@ from conferences.management.demo import Json, Refused
 from conferences.media import ffmpeg
 from tests.live_client import LiveClient
 from tests.live_client import Refused as RefusedOnSocket
-from tests.scenarios.faults.clients import FOR_NOW, LOST, Follower
+from tests.scenarios.faults.clients import FOR_NOW, LOST, Follower, end
 from tests.scenarios.stage import Published, Room, Stage, eventually
 
 MOST_FOLLOWERS = 12
@@ -90,9 +90,7 @@ class Storm:
     async def settle(self) -> None:
         """Stop the traffic, say a last word, and wait until everybody who stays has heard it."""
         for task in self._traffic:
-            task.cancel()
-        for ended in await asyncio.gather(*self._traffic, return_exceptions=True):
-            assert isinstance(ended, asyncio.CancelledError), ended
+            await end(task)
         await asyncio.to_thread(eventually, lambda: not self.stage.ghosts(), seconds=15, what="no ghost stream")
         last = (await self._until_done(lambda: self.room.call("POST", "/broadcast", content="the last word")))["seq"]
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -111,6 +109,13 @@ class Storm:
         assert self.said > 5
         assert self.pushed
         self.room.counters()
+
+    async def abate(self) -> None:
+        """Leave nothing that goes on, however it went: the room is closed next."""
+        for task in self._traffic:
+            await end(task)
+        for follower in self.followers.values():
+            await follower.stop()
 
     @property
     def reconnects(self) -> int:
@@ -177,7 +182,10 @@ async def storm(stage: Stage) -> AsyncIterator[Storm]:
     """The block is where the fault happens; at its end everything must be as if it had not."""
     with stage.empty_room("anna", confr_type=11) as room:
         raging = Storm(stage, room)
-        await raging.begin()
-        yield raging
-        await raging.settle()
-        await raging.check()
+        try:
+            await raging.begin()
+            yield raging
+            await raging.settle()
+            await raging.check()
+        finally:
+            await raging.abate()
