@@ -55,6 +55,7 @@ def snapshot(whole: Whole) -> bytes:
         "attributes": whole.conference.attributes,
         "waiting": [camel(request) for request in whole.waiting],
         "past": [push(each) for each in seen if each is not None],
+        "names": {str(number): name for number, name in whole.names.items()},
     }
     return _frame("snapshot", seq=whole.seq, data=data)
 

@@ -40,8 +40,8 @@ EVENTS: dict[str, Text] = {
     "stream.refused": _("{stream} of {name} was cut: it showed what it may not"),
     "stream.watched": _("Staff watched {stream} of {name}"),
     "attributes.updated": _("The attributes were changed"),
-    "message.broadcast": _("To everybody: {content}"),
-    "message.sent": _("A message: {content}"),
+    "message.broadcast": _("{name} to everybody: {content}"),
+    "message.sent": _("{name} to {receivers}: {content}"),
     "ban.added": _("Kept out: {name}{network}"),
     "ban.lifted": _("Bans were lifted"),
     "media.repaired": _("The list of streams was put right"),
@@ -55,6 +55,10 @@ EVENTS: dict[str, Text] = {
     "recording.stopped": _("The recording stopped"),
     "recording.ready": _("A recording is ready"),
     "recording.failed": _("A recording failed"),
+    "recording.retried": _("A recording is tried again"),
+    "recording.held": _("A recording is under legal hold"),
+    "recording.released": _("The legal hold of a recording was released"),
+    "recording.deleted": _("A recording was deleted"),
 }
 ACTS: dict[str, Text] = {
     "kick": _("Remove"),

@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from accounts.models import Application
 from conferences.errors import ConferenceNotFound
 from conferences.events import NEUTRAL_FIELDS, neutral
-from conferences.models import Conference, Event, Role, rows
+from conferences.models import Conference, Event, Member, Role, rows
 from conferences.permissions import Action
 from conferences.services.access import find_readable
 from conferences.services.snapshots import MAX_REPLAY, facts_after
@@ -53,7 +53,8 @@ class Whole:
 
     `members` are those with a seat, the first `PAGE` of them in the order of their numbers; `cursor` is the number
     to go on after, None at the end. `waiting` are the requests for a role that nobody has answered, the oldest
-    first. `past` are the last facts up to `seq`, neutral, in order.
+    first. `past` are the last facts up to `seq`, neutral, in order; `names` are those of the seats that they tell of,
+    by number, whether somebody sits there still or not.
     """
 
     seq: int
@@ -63,6 +64,7 @@ class Whole:
     streams: list[dict[str, Any]]
     waiting: list[dict[str, Any]]
     past: list[dict[str, Any]]
+    names: dict[int, str]
 
 
 # One statement each, so that all of it is of one moment.
@@ -108,6 +110,7 @@ def take_whole(conference_id: int) -> Whole:
     *columns, members, streams = found[0]
     conference = rows.instance(Conference, columns)
     page, cursor = _page(members)
+    past = _past(conference)
     return Whole(
         seq=conference.last_seq,
         conference=conference,
@@ -115,7 +118,8 @@ def take_whole(conference_id: int) -> Whole:
         cursor=cursor,
         streams=orjson.loads(streams or "[]"),
         waiting=_waiting(conference) if conference.state == Conference.State.LIVE else [],
-        past=_past(conference),
+        past=past,
+        names=_names(conference, past),
     )
 
 
@@ -153,6 +157,13 @@ def _past(conference: Conference) -> list[dict[str, Any]]:
         conference=conference, seq__gt=conference.last_seq - MAX_PAST, seq__lte=conference.last_seq
     )
     return [neutral(event) for event in last.order_by("seq").only(*NEUTRAL_FIELDS)]
+
+
+def _names(conference: Conference, past: list[dict[str, Any]]) -> dict[int, str]:
+    """Of today, so that who was erased stays erased."""
+    told = {number for fact in past for number in (fact["data"].get("member"), *fact["data"].get("to", []))}
+    seats = Member.objects.filter(conference=conference, number__in=told - {None})
+    return dict(seats.values_list("number", "user__name"))
 
 
 def missed(conference: Conference, since: int) -> list[dict[str, Any]] | None:

@@ -42,7 +42,7 @@ export class Feed {
   showMessages(state) {
     this.said = state.messages;
     this.follow(this.messages, state.messages, (fact) => {
-      const to = fact.event === "message.broadcast" ? texts.toAll : fill(texts.toSome, { names: receivers(state, fact) });
+      const to = fact.event === "message.broadcast" ? texts.toAll : fill(texts.toSome, { names: fact.receivers.join(", ") });
       return line(fact, `${who(fact)} → ${to}`, fact.data.content ?? "");
     });
   }
@@ -82,18 +82,17 @@ function who(fact) {
   return fact.actor?.name || texts.actors[fact.actor?.kind] || "";
 }
 
-function receivers(state, fact) {
-  return (fact.data.to ?? []).map((number) => state.members.get(number)?.name ?? `#${number}`).join(", ");
-}
-
 /** A fact as a sentence: what happened, by whom where it was somebody else, and why. */
 export function sentence(fact) {
   const { data, actor } = fact;
-  const name = fact.name ?? data.name ?? (data.names ? data.names.join(", ") : data.member ? `#${data.member}` : "");
+  const name = fact.name ?? (data.names ? data.names.join(", ") : data.member ? `#${data.member}` : "");
   const kinds = (data.kinds ?? data.changed ?? []).map((kind) => texts.kinds[kind]).join(", ");
-  const values = { name, kinds, role: texts.roles[data.role] ?? "", content: data.content ?? "", stream: data.stream?.rtcId ?? "" };
-  let text = fill(variant(fact) ?? fact.event, { ...values, network: data.network ?? "" });
-  if (actor && who(fact) !== data.name && fact.event !== "member.lost") text += ` · ${who(fact)}`;
+  const { content = "", network = "", stream } = data;
+  const values = { name, kinds, content, network, role: texts.roles[data.role] ?? "", stream: stream?.rtcId ?? "" };
+  const pattern = variant(fact) ?? fact.event;
+  let text = fill(pattern, { ...values, receivers: fact.receivers.join(", ") });
+  const isTold = pattern.includes("{name}") && who(fact) === name;
+  if (who(fact) && !isTold && fact.event !== "member.lost") text += ` · ${who(fact)}`;
   if (actor?.reason) text += ` · ${fill(texts.because, { reason: actor.reason })}`;
   return text;
 }
@@ -110,6 +109,8 @@ function variant({ event, data }) {
     case "conference.updated":
       if ("locked" in data) return told[data.locked ? "conference.locked" : "conference.unlocked"];
       return told[event];
+    case "recording.held":
+      return told[data.hold ? "recording.held" : "recording.released"];
     case "role.answered":
       return told[data.granted ? "role.granted" : "role.declined"];
     default:

@@ -28,6 +28,7 @@ export class Members {
     box.addEventListener("click", (event) => this.clicked(event));
     box.addEventListener("change", (event) => this.chosen(event));
     box.addEventListener("focusin", (event) => this.focused(event));
+    box.addEventListener("keydown", (event) => this.pressed(event));
   }
 
   /** Show the members of a state. */
@@ -161,6 +162,16 @@ export class Members {
   focused({ target }) {
     const member = this.memberOf(target);
     if (member) this.current = member.member;
+  }
+
+  /** A grid's own keys, which work also where the shortcuts are switched off. */
+  pressed(event) {
+    if (!event.target.matches(".member")) return;
+    if (event.key === "ArrowDown") this.move(1);
+    else if (event.key === "ArrowUp") this.move(-1);
+    else if (event.key === " ") this.select(this.current);
+    else return;
+    event.preventDefault();
   }
 
   select(number, selected = !this.selected.has(number)) {

@@ -10,7 +10,7 @@ const MESSAGES = new Set(["message.broadcast", "message.sent"]);
 
 /** @returns the state at the moment of a snapshot, as docs/dashboard.md describes it */
 export function fromSnapshot(snapshot) {
-  const past = snapshot.past ?? [];
+  const past = (snapshot.past ?? []).map((fact) => withNames((number) => snapshot.names[number], fact));
   return {
     seq: snapshot.seq,
     conference: snapshot.conference,
@@ -27,16 +27,20 @@ export function fromSnapshot(snapshot) {
 const lastOf = (facts) => Object.fromEntries(facts.map((fact) => [fact.event, fact.seq]));
 
 /** The state after one more fact. Of one that is known already nothing comes. */
-export function reduce(state, fact) {
-  if (fact.seq && fact.seq <= state.seq) return state;
+export function reduce(state, told) {
+  if (told.seq && told.seq <= state.seq) return state;
+  const fact = withNames((number) => state.members.get(number)?.name, told);
   const change = CHANGES[fact.event]?.(state, fact) ?? {};
   const noted = fact.seq ? { seq: fact.seq, last: { ...state.last, [fact.event]: fact.seq } } : {};
-  const timeline = fact.seq ? keep(state.timeline, withName(state, fact)) : state.timeline;
+  const timeline = fact.seq ? keep(state.timeline, fact) : state.timeline;
   return { ...state, timeline, ...noted, ...change };
 }
 
-/** Who a fact is about, while that is known: later the member may be gone. */
-const withName = (state, fact) => ({ ...fact, name: fact.data.name ?? state.members.get(fact.data.member)?.name });
+/** Who a fact is about, and for whom, while that is known: later they may be gone. */
+function withNames(nameOf, fact) {
+  const { name, member, to = [] } = fact.data;
+  return { ...fact, name: name ?? nameOf(member), receivers: to.map((number) => nameOf(number) ?? `#${number}`) };
+}
 
 const keep = (list, item) => [...list.slice(1 - KEPT), item];
 

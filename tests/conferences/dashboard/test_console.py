@@ -220,6 +220,13 @@ def test_hands_messages_and_what_is_refused(staff_page: StaffPage, team: Team, s
         expect(row(page, "dora").locator("[data-mute=audio]")).to_have_attribute("aria-pressed", "true")
         expect(row(page, "alice").locator("[data-mute=audio]")).to_have_attribute("aria-pressed", "false")
 
+        # Who has left has a name still when the page is opened anew.
+        room.call("POST", "/kick", memNames=["dora"])
+        timeline = console(page, team, room).locator("[data-timeline]")
+        expect(timeline).to_contain_text("dora was declined: talker · operator-demo")
+        expect(timeline).to_contain_text("operator-demo to everybody: <b>Break</b> in five minutes")
+        expect(timeline).not_to_contain_text("#")
+
 
 def test_an_invitation_is_followed(staff_page: StaffPage, team: Team, meeting: Room) -> None:
     page = console(staff_page("operator"), team, meeting)
@@ -252,6 +259,18 @@ def test_an_auditor_looks_and_is_offered_nothing(staff_page: StaffPage, team: Te
     page.keyboard.press("?")
     expect(page.locator("#help")).to_contain_text("Next member")
     expect(page.locator("#help")).not_to_contain_text("Remove from the room")
+
+    # A grid is moved through, and its rows are selected, also where the shortcuts are switched off.
+    expect(page.locator("#help-title")).to_be_in_viewport()
+    page.locator("[data-shortcuts-on]").uncheck()
+    page.keyboard.press("Escape")
+    row(page, "alice").focus()
+    page.keyboard.press("ArrowDown")
+    expect(row(page, "bob")).to_be_focused()
+    page.keyboard.press(" ")
+    expect(row(page, "bob")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("u")
+    expect(page.locator("[data-selected]")).to_have_text("1")
 
 
 def test_the_wall(staff_page: StaffPage, team: Team, meeting: Room) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from accounts.errors import DomainError
 from conferences.dashboard import frames
-from conferences.events import staff_viewer, view
+from conferences.dashboard.texts import EVENTS
+from conferences.events import CATALOGUE, staff_viewer, view
 from conferences.models import Kind, Member, Role, Stream
 from conferences.services import members, messages, moderation, roles, streams
 from conferences.services.admission import release_client
@@ -37,6 +38,10 @@ def run_node(*arguments: str, given: bytes = b"") -> str:
 
 def test_what_each_fact_makes_of_the_room() -> None:
     run_node("--test", str(SCRIPTS / "console.test.mjs"))
+
+
+def test_every_fact_has_its_sentence() -> None:
+    assert set(CATALOGUE) - {"role.answered"} <= set(EVENTS)  # that is told as granted or declined
 
 
 class Story:

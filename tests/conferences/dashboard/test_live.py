@@ -19,7 +19,7 @@ from conferences.services import moderation, oversight
 from conferences.services.conferences import destroy_conference
 from conferences.services.messages import broadcast
 from conferences.services.moderation import Hold, kick_members
-from conferences.services.roles import request_role
+from conferences.services.roles import answer_request, request_role
 from tests import factories
 from tests.conferences.live.conftest import ticket
 from tests.dashboard_client import DashboardClient, session_of, staff_member
@@ -93,6 +93,17 @@ async def test_who_waits_for_a_role_is_in_the_snapshot_until_answered(watch, ses
     assert [(each["member"], each["name"], each["role"], each["ref"]) for each in waiting] == [(3, "carol", 3, "r1")]
     await in_thread(kick_members, actor=room.backend, confr_id=room.id, names=["carol"], hold=Hold())
     assert (await in_thread(oversight.take_whole, room.conference.pk)).waiting == []
+
+
+async def test_the_past_is_told_with_the_names_of_those_who_have_left(watch, session, application, room):
+    carol = await in_thread(room.actor, "carol")
+    await in_thread(request_role, actor=carol, confr_id=room.id, role=Role.TALKER, ref="")
+    await in_thread(answer_request, actor=room.backend, confr_id=room.id, member=3, role=Role.TALKER, granted=False)
+    await in_thread(kick_members, actor=room.backend, confr_id=room.id, names=["carol"], hold=Hold())
+    client = await watch(session, scope=slug(application), conference=room.id)
+    shown = (await client.until("snapshot"))["data"]
+    assert [member["name"] for member in shown["members"]] == ["alice", "bob"]
+    assert shown["names"] == {"1": "alice", "2": "bob", "3": "carol"}
 
 
 async def test_members_beyond_the_first_page_are_asked_for(watch, session, application, room, monkeypatch):

@@ -18,7 +18,11 @@ const snapshot = {
   members: [member(1, 7), member(2, 3), member(3, 1, { nickName: "Carol" })],
   streams: [{ id: "cam__Of_M2", member: 2, name: "user2", rtcId: "cam", type: 0, kind: "video", videoOff: false, audioOff: false, startedAt: 1000 }],
   waiting: [],
-  past: [{ seq: 9, event: "message.broadcast", at: 900, actor: NOBODY, data: { content: "hello" } }],
+  past: [
+    { seq: 8, event: "role.answered", at: 800, actor: NOBODY, data: { member: 5, role: 3, granted: false, to: [5] } },
+    { seq: 9, event: "message.broadcast", at: 900, actor: NOBODY, data: { content: "hello" } },
+  ],
+  names: { 5: "erin" },
 };
 const start = fromSnapshot(snapshot);
 const happen = (state, ...facts) =>
@@ -102,6 +106,12 @@ describe("what a fact makes of the room", () => {
     assert.deepEqual([state.timeline.length, state.messages.length, state.messages.at(-1).data.content], [300, 300, "399"]);
     const gone = happen(start, ["stream.removed", { member: 2, stream: snapshot.streams[0], reason: "muted" }]);
     assert.equal(gone.timeline.at(-1).name, "user2");
+  });
+
+  test("whom the past tells of has a name, though the seat is empty; so have those who get a message", () => {
+    assert.deepEqual([start.timeline[0].name, start.timeline[0].receivers], ["erin", ["erin"]]);
+    const sent = happen(start, ["message.sent", { member: 0, name: "mona", to: [2, 9], content: "psst" }]);
+    assert.deepEqual([sent.timeline.at(-1).name, sent.messages.at(-1).receivers], ["mona", ["user2", "#9"]]);
   });
 });
 
