@@ -10,6 +10,7 @@ from typing import cast
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext
 from redis.exceptions import RedisError
 
 from accounts.redis import client, key
@@ -18,11 +19,12 @@ from conferences.media.base import media_server
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 15
+_SILENT = {"seconds": BEAT_SECONDS}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the whole; `detail` is for operators only."""
+    """One part of the whole; `detail` says what is wrong, and is for operators only."""
 
     name: str
     ok: bool
@@ -133,7 +135,7 @@ def _database() -> str:
 def _migrations() -> str:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return f"{len(missing)} to be applied; run `manage.py migrate`" if missing else ""
+    return gettext("%(count)d to be applied; run `manage.py migrate`") % {"count": len(missing)} if missing else ""
 
 
 def _redis() -> str:
@@ -142,8 +144,10 @@ def _redis() -> str:
 
 
 def _worker() -> str:
-    return "" if client().exists(key("worker")) else f"no job has begun for {BEAT_SECONDS} s"
+    return "" if client().exists(key("worker")) else gettext("no job has begun for %(seconds)d s") % _SILENT
 
 
 def _media_worker() -> str:
-    return "" if client().exists(key("media_worker")) else f"silent for {BEAT_SECONDS} s: nothing is recorded or mixed"
+    if client().exists(key("media_worker")):
+        return ""
+    return gettext("silent for %(seconds)d s: nothing is recorded or mixed") % _SILENT

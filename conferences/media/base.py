@@ -108,10 +108,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the media server answers; `detail` is for operators only."""
+    """Whether the media server answers; `detail` says what is wrong, and is for operators only."""
 
     ok: bool
-    detail: str
+    detail: str = ""
 
 
 class MediaServer(Protocol):

@@ -120,7 +120,7 @@ class FakeMediaServer:
         return self.segments.get(name)
 
     def health(self) -> Health:
-        return Health(not self.away, "away" if self.away else "a fake")
+        return Health(not self.away, "away" if self.away else "")
 
     def _require_presence(self) -> None:
         if self.away:

@@ -98,9 +98,10 @@ class NginxRtmp:
 
     def health(self) -> Health:
         try:
-            return Health(True, f"{len(self.list_streams().streams)} streams")
+            self.list_streams()
         except MediaServerAway as error:
             return Health(False, str(error.__cause__))
+        return Health(True)
 
 
 def _watch(call: str, request: HttpRequest, boot_id: str) -> MediaEvent:

@@ -101,9 +101,10 @@ class Srs:
 
     def health(self) -> Health:
         try:
-            return Health(True, f"{len(self.list_streams().streams)} streams")
+            self.list_streams()
         except MediaServerAway as error:
             return Health(False, str(error.__cause__))
+        return Health(True)
 
     def _all(self, what: str) -> Iterator[Mapping[str, Any]]:
         start, page = 0, PAGE

@@ -74,6 +74,8 @@ def test_details_are_for_operators(client, committed, media, settings):
     assert "detail" not in str(outside)
     inside = answered(client.get("/readyz", headers={"Authorization": "Bearer s3cret"}, **OUTSIDE))
     assert all("detail" in part for part in inside["parts"])
+    chinese = answered(client.get("/readyz", headers={"Accept-Language": "zh-CN", "Authorization": "Bearer s3cret"}))
+    assert {part["name"]: part["detail"] for part in chinese["parts"]}["worker"] == "15 秒内没有任务开始执行"
 
 
 @pytest.mark.parametrize(
