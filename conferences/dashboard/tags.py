@@ -10,7 +10,9 @@ from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Radi
 from django.http import HttpRequest
 from django.template.loader_tags import BLOCK_CONTEXT_KEY
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
+from accounts.actors import ActorKind
 from accounts.models import StaffRole
 from conferences.dashboard.navigation import GROUPS, Entry
 from conferences.dashboard.pages import came_from
@@ -20,6 +22,12 @@ from conferences.models import Role
 register = template.Library()
 
 MAX_CHOICES = 12
+KINDS = {
+    ActorKind.USER: _("user"),
+    ActorKind.APPLICATION: _("application"),
+    ActorKind.STAFF: _("staff"),
+    ActorKind.SYSTEM: "Confr",
+}
 
 
 @register.inclusion_tag("dashboard/parts/navigation.html", takes_context=True)
@@ -68,6 +76,12 @@ def lasting(length: timedelta | None) -> str:
 def role_name(role: int) -> str:
     """A conference's role in words."""
     return str(Role(role).label)
+
+
+@register.filter
+def kind_name(kind: str) -> str:
+    """What kind of actor somebody is, in words."""
+    return str(KINDS[ActorKind(kind)])
 
 
 @register.filter

@@ -44,9 +44,9 @@ def meeting(confr: Confr) -> Iterator[Meeting]:
     backend = Backend(confr.url, confr.demo["api_key"])
     with ExitStack() as over:
 
-        def hold(*names: str) -> tuple[str, list[Member]]:
+        def hold(*names: str, **wishes: int) -> tuple[str, list[Member]]:
             name = f"now-{secrets.token_hex(3)}"
-            room = backend.call("POST", "/conferences", name=name, confrDelayMillis=600_000)["confrId"]
+            room = backend.call("POST", "/conferences", name=name, confrDelayMillis=600_000, **wishes)["confrId"]
             over.callback(backend.call, "DELETE", f"/conferences/{room}")
             return name, [enter(room, name) for name in names]
 
@@ -141,6 +141,19 @@ def test_charts_are_drawn_and_said_in_a_table(staff_page: StaffPage, team: Team,
     assert_accessible(page)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_alert_leads_to_what_it_is_about(staff_page: StaffPage, team: Team, meeting: Meeting, scheme: str) -> None:
+    name, _ = meeting("alice", confrType=10, maxTalkerCount=1)
+    page = staff_page("moderator", color_scheme=scheme)
+    open_now(page, team)
+    alert = page.locator(".now-alert", has_text="Full rooms")
+    expect(alert).to_be_visible()
+    assert_accessible(page, within="#now-alerts")
+    expect(alert.locator("a")).to_have_css("text-decoration-line", "underline")
+    alert.get_by_role("link").click()
+    expect(page.get_by_role("link", name=name)).to_be_visible()
+
+
 def test_system_looks_again_by_itself(staff_page: StaffPage) -> None:
     page = staff_page("superuser")
     page.goto("/dashboard/system/")
@@ -148,6 +161,7 @@ def test_system_looks_again_by_itself(staff_page: StaffPage) -> None:
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
     expect(page.locator("#job-reconcile_media")).to_contain_text("works")
     expect(page.locator("#health")).not_to_contain_text("away")
+    expect(page.locator("#health td:last-child")).to_have_text([""] * 6)  # what works has nothing to tell
     before = page.locator("#system > p").inner_text()
     expect(page.locator("#system > p")).not_to_have_text(before, timeout=20 * SECOND)
     assert_accessible(page)
