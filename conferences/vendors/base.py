@@ -19,7 +19,7 @@ from accounts.errors import DomainError, RateLimited
 from accounts.models import Application
 from accounts.origin import Origin, origin
 from conferences import refusals
-from conferences.api.exceptions import as_refusal
+from conferences.api.exceptions import as_refusal, problem
 from conferences.api.rendering import encode
 
 Json = dict[str, Any]
@@ -60,6 +60,13 @@ def run(
         refusal = as_refusal(error) or DomainError()
         refusals.count(refusal, dialect, origin(request).application_id)
         return refuse(refusal)
+
+
+def text_of(refusal: DomainError) -> str:
+    """What is wrong, and the names of the fields that are: vendors' answers have no place of their own for those."""
+    pointers = [error["pointer"] for error in problem(refusal, "").get("errors", ())]
+    fields = ", ".join(filter(None, (pointer.lstrip("#/") for pointer in pointers)))
+    return f"{refusal.detail} ({fields})" if fields else str(refusal.detail)
 
 
 def json_response(answer: Json | list[Json], status: int = 200) -> HttpResponse:

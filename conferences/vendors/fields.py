@@ -52,7 +52,7 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, str) or len(value) > most or not plain_text(value.translate(LINE_BREAKS)):
-            raise self._wrong(name)
+            raise self.wrong(name)
         return value
 
     def text_if_any(self, name: str) -> str:
@@ -63,7 +63,7 @@ class Fields:
     def needed(self, name: str, most: int = 200) -> str:
         """The same, and not empty."""
         if name not in self:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return self.text(name, most)
 
     def json_text(self, name: str, most: int) -> str:
@@ -79,20 +79,20 @@ class Fields:
         if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < 20:
             value = int(value)
         if type(value) is not int or not least <= value <= most:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return value
 
     def choice(self, name: str, choices: Collection[int]) -> int | None:
         value = self.whole(name)
         if value is not None and value not in choices:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return value
 
     def one_of(self, name: str, choices: Collection[str]) -> str:
         """One of these words; "" when it was left out."""
         value = self.text(name)
         if value and value not in choices:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -102,16 +102,16 @@ class Fields:
         value = self._data[name]
         found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
         if found is None:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return found
 
     def texts(self, name: str) -> list[str]:
         """A list of 1 to 500 strings, none of them empty."""
         values = self._data.get(name)
         if not isinstance(values, list) or not 1 <= len(values) <= MAX_LIST:
-            raise self._wrong(name)
+            raise self.wrong(name)
         if not all(isinstance(value, str) and value and plain_text(value) for value in values):
-            raise self._wrong(name)
+            raise self.wrong(name)
         return values
 
     def nested(self, name: str) -> Fields | None:
@@ -122,23 +122,24 @@ class Fields:
         if isinstance(value, str):
             return Fields.parse(value)
         if not isinstance(value, dict):
-            raise self._wrong(name)
+            raise self.wrong(name)
         return Fields(value)
 
     def list_of(self, name: str) -> list[Fields]:
         """A list of at most 500 objects; empty when it was left out."""
         values = self._data.get(name) or []
         if not isinstance(values, list) or len(values) > MAX_LIST or not all(isinstance(v, dict) for v in values):
-            raise self._wrong(name)
+            raise self.wrong(name)
         return [Fields(value) for value in values]
 
     def _text_of(self, name: str, value: object, most: int) -> str:
         text = orjson.dumps(value).decode()
         if len(text) > most:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return text
 
-    def _wrong(self, name: str) -> BadParameters:
+    def wrong(self, name: str) -> BadParameters:
+        """The refusal of a field: it is missing, or not of the right kind."""
         return BadParameters(errors=[_wrong(name)])
 
 

@@ -145,20 +145,26 @@ def _nothing(wire: FrameEncoder, data: Data, own: bool) -> list[Json]:
 
 
 def _joined(wire: FrameEncoder, data: Data, own: bool) -> list[Json]:
-    return [] if own else [{"op": ENTERED, "mem": member(wire, data)}]
+    return [] if own else [{"op": ENTERED, "mem": member(wire, data)}, *_admin_changed(wire, data)]
 
 
 def _exited(wire: FrameEncoder, data: Data, own: bool) -> list[Json]:
     reason = data.get("reason", ExitReason.LEFT)
-    return [{"op": EXITED, "memId": mem_id(wire.confr_id, data["member"]), "reason": reason}]
+    exited = {"op": EXITED, "memId": mem_id(wire.confr_id, data["member"]), "reason": reason}
+    return [*_admin_changed(wire, data), exited]
 
 
 def _role_changed(wire: FrameEncoder, data: Data, own: bool) -> list[Json]:
     frames: list[Json] = [{"op": ROLE_UPDATED, "role": data["role"], "roleToken": wire.role_token}] if own else []
-    if Role.ADMIN in (data["role"], data["was"]):
-        who = {"memberId": mem_id(wire.confr_id, data["member"]), "memName": mem_name(wire.app_key, data["name"])}
-        frames.append({"op": ADMIN_CHANGED, **who, "role": data["role"]})
-    return frames
+    return frames + _admin_changed(wire, data)
+
+
+def _admin_changed(wire: FrameEncoder, data: Data) -> list[Json]:
+    """413, of a change of role: in LIVE others may see that as a member who appears or vanishes, but with `was`."""
+    if "was" not in data or Role.ADMIN not in (data["role"], data["was"]):
+        return []
+    who = {"memberId": mem_id(wire.confr_id, data["member"]), "memName": mem_name(wire.app_key, data["name"])}
+    return [{"op": ADMIN_CHANGED, **who, "role": data["role"]}]
 
 
 def _published(wire: FrameEncoder, data: Data, own: bool) -> list[Json]:

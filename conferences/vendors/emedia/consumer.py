@@ -6,16 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from django.utils.translation import override
 
 from accounts.errors import BadParameters, DomainError
 from accounts.threads import in_thread
 from conferences.errors import OperationUnsupported
 from conferences.hub import Admission, Batch, Listener, hub
-from conferences.live.consumers import ConferenceConsumer, Frame, Missed, Wish, missed_since
+from conferences.live.consumers import LANGUAGES, ConferenceConsumer, Frame, Missed, Wish, missed_since
 from conferences.live.errors import FrameMalformed, NotEntered
 from conferences.services import members, snapshots
 from conferences.services.roles import personal
 from conferences.services.snapshots import Snapshot
+from conferences.vendors.base import text_of
 from conferences.vendors.emedia import codec, rosters, tokens
 from conferences.vendors.emedia.codec import FrameEncoder
 from conferences.vendors.emedia.commands import COMMANDS
@@ -37,8 +39,10 @@ class EmediaConsumer(ConferenceConsumer):
     # Entering
 
     def decode_wish(self, frame: Frame) -> Wish:
-        """Op 200. Who says `type` and `agent` like that is the vendor's SDK for mini-programs."""
+        """Op 200. Who says `type` and `agent` like that is the vendor's SDK for mini-programs; `lang` is ours."""
         fields = _fields(frame)
+        if (language := fields.text_if_any("lang")) in LANGUAGES:
+            self.language = language
         client = fields.nested("res") or Fields({})
         self.is_vendors = client.text("type") == MINI_PROGRAM and "agent" in client
         self.comes_back = "sessId" in fields
@@ -149,7 +153,9 @@ class EmediaConsumer(ConferenceConsumer):
     def encode_refusal(self, frame: Frame | None, error: DomainError) -> bytes | None:
         if _is_reply(frame):
             return None
-        return orjson.dumps({**self._reply(frame, codec.code_of(error)), "msg": str(error.detail)})
+        with override(self.language):
+            message = text_of(error)
+        return orjson.dumps({**self._reply(frame, codec.code_of(error)), "msg": message})
 
     def encode_entry(self, frame: Frame, admission: Admission, missed: Missed | None) -> bytes:
         """The reply to op 200. `useUrl` is what the mini-program's SDK waits for."""

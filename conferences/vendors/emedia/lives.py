@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from accounts.errors import BadParameters
 from conferences.errors import MixNotFound
 from conferences.models import Mix
 from conferences.services import mixes
@@ -76,7 +75,7 @@ def _background(canvas: Fields) -> int:
         return canvas.whole("bgclr", 0, 0xFFFFFF) or 0
     colour = COLOUR.fullmatch(text)
     if colour is None:
-        raise BadParameters(field="bgclr")
+        raise canvas.wrong("bgclr")
     return int(colour[1], 16)
 
 

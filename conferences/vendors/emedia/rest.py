@@ -19,7 +19,7 @@ from accounts.origin import origin
 from accounts.services.user_tokens import DEFAULT_SECONDS
 from conferences.models import Conference, ConferenceType, Member
 from conferences.services import conferences, moderation, questions
-from conferences.vendors.base import Json, count, json_response, run
+from conferences.vendors.base import Json, count, json_response, run, text_of
 from conferences.vendors.emedia import codec
 from conferences.vendors.emedia.bodies import wishes
 from conferences.vendors.fields import Fields
@@ -50,8 +50,8 @@ class Call:
 
 
 def _application(org: str, app: str) -> Application:
-    """Raises: ApplicationNotFound."""
-    found = Application.objects.filter(org=org, app=app).first()
+    """By the names in an address, which clients may write with capitals. Raises: ApplicationNotFound."""
+    found = Application.objects.filter(org=org.lower(), app=app.lower()).first()
     if found is None:
         raise ApplicationNotFound()
     return found
@@ -74,7 +74,7 @@ def methods(acts: Mapping[str, Act]) -> Callable[..., HttpResponse]:
 
 
 def refuse(refusal: DomainError) -> HttpResponse:
-    text = str(refusal.detail)
+    text = text_of(refusal)
     answer = {
         "error": codec.code_of(refusal),
         "errorMessage": text,

@@ -49,8 +49,8 @@ def caller(token: str, uid: str, source: Origin) -> Caller:
 
 
 def require_address(application: Application, org: str, app: str) -> None:
-    """A call at `/{org}/{app}/` is about that application. Raises: ApplicationNotFound."""
-    if (application.org, application.app) != (org, app):
+    """A call at `/{org}/{app}/`, capitals or not, is about that application. Raises: ApplicationNotFound."""
+    if (application.org, application.app) != (org.lower(), app.lower()):
         raise ApplicationNotFound()
 
 

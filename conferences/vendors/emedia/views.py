@@ -8,20 +8,20 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
 from accounts.actors import Actor
 from accounts.authentication import application as known_application
-from accounts.errors import BadParameters, DomainError
+from accounts.errors import DomainError
 from accounts.names import user_name
 from accounts.origin import Origin, origin
+from conferences.api.errors import MethodNotAllowed
 from conferences.errors import MemberNotFound, OperationUnsupported
 from conferences.models import Kind, Role, StreamType
 from conferences.services import conferences, messages, moderation, roles, streams, tickets
 from conferences.services.members import seat_actor
 from conferences.services.questions import look_in
 from conferences.services.tickets import Issued
-from conferences.vendors.base import Json, count, json_response, run
+from conferences.vendors.base import Json, count, json_response, run, text_of
 from conferences.vendors.emedia import codec, tokens
 from conferences.vendors.emedia.bodies import HIDING, ROLES, attribute_changes, wishes
 from conferences.vendors.emedia.tokens import Caller
@@ -62,7 +62,7 @@ class Call:
     def new_role(self) -> Role:
         role = self.role()
         if role is None:
-            raise BadParameters(field="role")
+            raise self.body.wrong("role")
         return role
 
 
@@ -75,10 +75,14 @@ def call(*methods: str) -> Callable[[Act], View]:
 
     def make(act: Act) -> View:
         @csrf_exempt
-        @require_http_methods(methods)
         @wraps(act)
         def view(request: HttpRequest, **path: str) -> HttpResponse:
-            return run(request, "emedia", lambda: {"error": 0} | act(Call(request), **path), refuse)
+            def answer() -> Json:
+                if request.method not in methods:
+                    raise MethodNotAllowed()
+                return {"error": 0} | act(Call(request), **path)
+
+            return run(request, "emedia", answer, refuse)
 
         return view
 
@@ -86,7 +90,7 @@ def call(*methods: str) -> Callable[[Act], View]:
 
 
 def refuse(refusal: DomainError) -> HttpResponse:
-    return json_response({"error": codec.code_of(refusal), "errorMessage": str(refusal.detail)})
+    return json_response({"error": codec.code_of(refusal), "errorMessage": text_of(refusal)})
 
 
 # Entering
@@ -190,7 +194,7 @@ def update_attributes(call: Call) -> Json:
     """Attributes, or the one state that there is: whether all are muted. Not both, since one may be refused."""
     here, state, wishes = call.moderator(), call.body.nested("cstate"), call.body.list_of("cattrs")
     if bool(state) == bool(wishes):
-        raise BadParameters(field="cattrs")
+        raise call.body.wrong("cattrs")
     if state:
         moderation.mute_all(**here, kinds=[Kind.AUDIO], muted=state.flag("muteAll"))
     else:
@@ -223,7 +227,7 @@ def media(call: Call, secret: str) -> Json:
         case "unpubS":
             return {"streamId": streams.unpub_stream(**here, stream_id=call.body.needed("streamId")).stream_id}
         case _:
-            raise BadParameters(field="op")
+            raise call.body.wrong("op")
 
 
 def publish(body: Fields, here: dict[str, Any]) -> Json:

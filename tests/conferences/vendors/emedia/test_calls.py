@@ -186,6 +186,11 @@ def test_a_room_has_its_password_and_is_of_the_application_in_its_address(alice:
     assert all_rows() == before
 
 
+def test_an_address_may_have_capitals(bob: Calls) -> None:
+    body = {"roomName": "daily", "memName": bob.uid, "token": bob.token, "password": "pw"}
+    assert bob("/Acme/Live/conferences/room", **body)["error"] == 0
+
+
 def test_a_room_without_a_config_is_a_room(alice: Calls) -> None:
     """The SDK stumbles over its own missing config afterwards: the room ends by itself when nobody enters it."""
     assert alice.room("daily", password="")["error"] == 0
@@ -352,6 +357,17 @@ def test_a_relay_to_a_cdn_is_refused_by_its_own_code(created: Json, alice: Calls
     answer = alice.rtc("livecfg", created["roleToken"], confrId=created["confrId"], liveCfg=wish)
     assert (answer["error"], bool(answer["errorMessage"])) == (-530, True)
     assert not Mix.objects.exists()
+
+
+def test_a_refusal_names_the_fields_that_are_wrong(created: Json, alice: Calls) -> None:
+    kick = alice.rtc("kick/member", created["roleToken"], uids=[])
+    assert kick["errorMessage"].endswith("correct the fields that are named. (uids)")
+    assert alice.rtc("chanage/roles", created["roleToken"], uids=["bob"])["errorMessage"].endswith("(role)")
+    assert alice("/easemob/rtc/req/ticket", uid="x")["errorMessage"].endswith("(token)")
+
+
+def test_another_method_is_a_refusal_like_any_other(alice: Calls) -> None:
+    assert alice("/easemob/rtc/req/ticket", method="GET")["error"] == -200
 
 
 def test_an_address_that_confr_does_not_know_is_refused_with_507(alice: Calls) -> None:

@@ -111,6 +111,15 @@ async def test_a_hand_for_who_is_no_admin_is_refused(meet: Meet) -> None:
     assert meeting.bob.socket.ops == [300]
 
 
+async def test_a_refusal_speaks_the_language_that_was_said_at_the_door(meet: Meet) -> None:
+    meeting = await meet()
+    bob = await meeting.join("bob", lang="zh-hans")
+    refused = await bob.socket.ask(1002, memId=meeting.alice.mem_id, arg=json.dumps({"op2": 23}))
+    assert (refused["result"], refused["msg"]) == (-101, "您无权执行此操作；请联系具备相应角色的人。")
+    unread = await bob.socket.ask(400)
+    assert unread["msg"].endswith("(rtcId)")
+
+
 async def test_messages_pass_through(meet: Meet) -> None:
     meeting = await meet("bob", "carol")
     assert (await meeting.alice.socket.ask(1003, memId=meeting.bob.mem_id, arg='{"x":1}'))["result"] == 0

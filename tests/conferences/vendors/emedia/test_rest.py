@@ -69,6 +69,13 @@ def test_the_client_secret_is_worth_a_token_that_acts_for_the_application(
     assert (status, made["error"]) == (200, 0)
 
 
+def test_an_app_key_may_be_written_with_capitals(anybody: Backend, application: Application) -> None:
+    given = {"client_id": application.client_id, "client_secret": application.client_secret}
+    body = {"grant_type": "client_credentials", **given}
+    address = f"/{application.org.upper()}/{application.app.title()}/token"
+    assert anybody.client.post(address, body, content_type="application/json").status_code == 200
+
+
 @pytest.mark.parametrize("change", [{"client_secret": "x"}, {"client_id": "x"}])
 def test_another_secret_is_worth_nothing(change: Json, anybody: Backend, application: Application) -> None:
     given = {"client_id": application.client_id, "client_secret": application.client_secret} | change
