@@ -28,9 +28,9 @@ declare namespace emedia {
   }
 
   interface Options {
-    /** "org#app"; joinRoom needs it, unless memName contains it. */
+    /** "org#app"; joinRoom needs it. */
     appkey: string;
-    /** Of error messages: "en" or "zh". The default asks the platform. */
+    /** Of error messages, the server's too: "en" or "zh". The default asks the platform. */
     language: string;
     /** Milliseconds for one request or one answer on the socket; 15000. */
     timeout: number;
@@ -260,6 +260,7 @@ declare namespace emedia {
     ): Promise<Response<Confr> & Confr>;
     getConferenceTkt(confrId: ConfrRef, password?: string, wish?: { role?: number }): Promise<Response<Confr> & Confr>;
     joinConference(confrId: ConfrRef, password?: string, ext?: object | string, wish?: { role?: number }): Promise<JoinedConfr>;
+    /** With what createConference or getConferenceTkt gave, here or to your backend in the REST API. */
     joinConferenceWithTicket(confrId: ConfrRef, ticket: string | object, ext?: object | string): Promise<JoinedConfr>;
     joinRoom(options: RoomOptions): Promise<JoinedConfr>;
     exitConference(confrId?: ConfrRef): Promise<void>;

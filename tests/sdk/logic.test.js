@@ -85,6 +85,18 @@ describe('what promises give', () => {
     }
   });
 
+  test('a ticket of the REST API is as good, and goes to the socket that this SDK speaks to', async () => {
+    const native = { confrId: 'ROOM1', ticket: 'tk_1', roleToken: 'RT', url: 'ws://double/live', role: 3 };
+    double.welcome.mems = [member(1, 'alice', { memName: 'acme#live_alice@confr' })];
+    for (const ticket of [native, JSON.stringify(native)]) {
+      await mgr.joinConferenceWithTicket('ROOM1', ticket);
+      assert.equal(double.line.socket.url, 'ws://double/easemob/rtc/ws');
+      assert.equal(sent(200).pop().tkt.tkt, 'tk_1');
+      assert.deepEqual(mgr.getMembers().map(({ name, globalName }) => [name, globalName]), [['alice', 'acme#live_alice@confr']]);
+      await mgr.exitConference();
+    }
+  });
+
   test('something that is no ticket is refused before a socket is opened', async () => {
     await assert.rejects(mgr.joinConferenceWithTicket('ROOM1', 'nonsense'), { error: -200 });
     assert.equal(double.lines.length, 0);
@@ -137,6 +149,14 @@ describe('refusals', () => {
     emedia.config({ language: '' });
     phone.networkType = 'none';
     await assert.rejects(join(), { error: -9527, message: /连接不到服务器/ });
+  });
+
+  test('the socket is told the language, so that its refusals speak it', async () => {
+    await join();
+    await mgr.exitConference();
+    emedia.config({ language: 'zh_CN' });
+    await join();
+    assert.deepEqual(sent(200).map(({ lang }) => lang), ['en', 'zh-hans']);
   });
 
   test('say what is missing when nobody is signed in, or no server is set', async () => {
@@ -239,6 +259,18 @@ describe('the room', () => {
       'onMemberExited bob',
     ]);
     assert.equal(heard.of('onStreamAdded')[0][0].owner.name, 'bob');
+  });
+
+  test('a name may be an e-mail address', async () => {
+    mgr.setIdentity('ann@corp.com', 'TOKEN');
+    double.welcome = { ...WELCOME, role: 7, mems: [member(2, 'bob@corp.com')] };
+    double.answers['/easemob/rtc/kick/member'] = { error: 0 };
+    await join();
+    const [, bob] = mgr.getMembers();
+    assert.equal(bob.name, 'bob@corp.com');
+    await mgr.kickMembersById('ROOM1', bob);
+    const [ticket, kick] = double.requests.map(({ body }) => body);
+    assert.deepEqual([ticket.uid, kick.uids], ['ann@corp.com', ['bob@corp.com']]);
   });
 
   test('a stream that goes dark is told under both spellings, once each, and stale news is not', async () => {
@@ -364,7 +396,7 @@ describe('raised hands', () => {
     assert.deepEqual(double.requests.pop().body, {
       confrId: 'ROOM1',
       roleToken: 'RT',
-      uids: ['acme#live_bob@confr'],
+      uids: ['bob'],
       role: 3,
     });
     double.answers['/easemob/rtc/chanage/roles'] = { error: -523, errorMessage: 'full' };

@@ -57,6 +57,11 @@ describe('getting in', () => {
     charlie.emedia.config({ language: 'zh' });
     await assert.rejects(charlie.mgr.joinConference(confrId, 'wrong'), { error: -508, message: /密码/ });
     await assert.rejects(charlie.mgr.joinConference('NOSUCHROOM', 'pw'), { error: -301 });
+    await charlie.mgr.joinConference(confrId, 'pw');
+    await assert.rejects(charlie.mgr.muteBymemberId(confrId, `${confrId}M1`), { error: -101, message: /无权/ });
+    await charlie.mgr.exitConference(confrId);
+    charlie.heard.forget();
+    await alice.heard.next('onMemberExited');
     await assert.rejects(charlie.mgr.getConferenceInfo(confrId, 'wrong'), { error: -508 });
     charlie.mgr.setIdentity('charlie', 'no token of ours');
     await assert.rejects(charlie.mgr.joinConference(confrId, 'pw'), { error: -100 });
@@ -321,6 +326,17 @@ describe('the backend', () => {
     assert.equal(confr.role, 7);
     await anna.mgr.kickMembersById(confrId, ['bob']);
     assert.equal((await bob.heard.next('onConferenceExit'))[0], 12);
+  });
+
+  test('so is the answer of the REST API, whole; the name in it may be an e-mail address', async () => {
+    const { confrId, alice } = await room(['alice']);
+    const ann = await user('ann@corp.com');
+    const ticket = await backend('POST', `/conferences/${confrId}/tickets`, { memName: ann.name });
+    await ann.mgr.joinConferenceWithTicket(confrId, ticket);
+    assert.deepEqual(names(ann.mgr.getMembers()), [ann.name, 'alice']);
+    const [seen] = await alice.heard.next('onMemberJoined', (member) => member.name === ann.name);
+    await alice.mgr.kickMembersById(confrId, seen);
+    assert.equal((await ann.heard.next('onConferenceExit'))[0], 12);
   });
 
   test("acts of the application's backend reach the SDK like those of an admin", async () => {

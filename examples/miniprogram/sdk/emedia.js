@@ -146,9 +146,10 @@
     return Object.defineProperty(object, 'toString', { value: toString, configurable: true });
   }
 
-  /** "alice" of "org#app_alice@domain", of "org#app_alice" and of "alice". */
-  function shortName(name) {
-    return /^(?:[^#]+#[^_]+_)?([^@]*)/.exec(name || '')[1];
+  /** "alice" of "org#app_alice@domain", of "org#app_alice" and of "alice". Names may be e-mail addresses. */
+  function shortName(name = '') {
+    const long = /^[^#]+#[^_]+_(.*?)(@[^@]*)?$/.exec(name);
+    return long ? long[1] : name;
   }
 
   /** An object, as documented. `JSON.parse(member.ext)`, as code for the vendor's build has it, works too. */
@@ -157,11 +158,13 @@
     return value && typeof value === 'object' && value !== ext ? addText(value, () => ext) : ext;
   }
 
-  /** A ticket, out of JSON text, a conference or an answer. */
+  /** A ticket, out of JSON text, a conference or an answer. One of the REST API is for another socket. */
   function readTicket(given) {
     const value = parse(given);
     if (!value || typeof value !== 'object') return undefined;
-    return value.url ? value : readTicket(value.ticket || value.data);
+    const { url, ticket } = value;
+    if (!url) return readTicket(ticket || value.data);
+    return ticket ? { ...value, url: url.replace(/live$/, 'easemob/rtc/ws'), tkt: ticket } : value;
   }
 
   /** Conferences are named by their id, or by what a promise resolved with. */
@@ -170,7 +173,7 @@
   }
 
   function namesOf(members) {
-    return [].concat(members).map((member) => member.globalName || member);
+    return [].concat(members).map((member) => member.name || member);
   }
 
   /** The vendor's server sends lists as lists or as maps. */
@@ -241,7 +244,9 @@
     greet(line) {
       const { ticket, nickName, sessId, cver } = this;
       const res = { type: this.mgr.platform.terminal, ver: VERSION, platVersion: VERSION, ops: [1002] };
-      const message = { op: 200, res, tkt: ticket, nickName, ext: this.ext && JSON.stringify(parse(this.ext)) };
+      const { language } = this.mgr;
+      const ext = this.ext && JSON.stringify(parse(this.ext));
+      const message = { op: 200, res, tkt: ticket, nickName, ext, lang: language };
       this.call(sessId ? { ...message, cver } : message).then(
         (reply) => this.line === line && this.welcome(line, reply),
         (error) => this.line === line && this.turnedAway(error),
@@ -321,9 +326,9 @@
     }
 
     /** Take or keep the seat that the server gives. */
-    sitDown({ memId, role, roleToken, vcodes, rtcCfg, sessId }) {
+    sitDown({ memId, role, roleToken, vcodes, rtcCfg, sessId, mems }) {
       const { self: before, nickName, confr } = this;
-      const { memName } = this.ticket;
+      const { memName } = { ...this.ticket, ...list(mems).find(({ id }) => id === memId) };
       if (before && before.id === memId) {
         this.roleIs(role, roleToken);
         return;
@@ -576,7 +581,7 @@
       const role = op2 === 22 ? Role.ADMIN : Role.TALKER;
       const applicant = { memberId: memId, nickName, memName, name: shortName(memName) };
       const agree = (memberId, whenFull) =>
-        this.mgr.grantRole(this.confrId, [memName], role).catch((error) => {
+        this.mgr.grantRole(this.confrId, applicant, role).catch((error) => {
           if (error.error !== ErrorCode.TALKERS_FULL || !whenFull) throw error;
           whenFull();
         });
@@ -652,7 +657,7 @@
       const appkey = this.options.appkey || jid.appKey || appKey;
       const { memName = userId || jid.name, token = accessToken } = this;
       if (!memName || !token) throw this.refusal('missing', 'emedia.mgr.setIdentity(memName, token)');
-      const uid = memName.includes('#') || !appkey ? memName : appkey + '_' + memName;
+      const uid = /[#@]/.test(memName) || !appkey ? memName : appkey + '_' + memName;
       return { appkey, uid, token: typeof token === 'function' ? await token() : token };
     }
 
@@ -749,8 +754,7 @@
 
     async ask(url, data) {
       const { timeout } = this.options;
-      const language = this.isChinese() ? 'zh-CN' : 'en';
-      const header = { 'Content-Type': 'application/json', 'Accept-Language': language };
+      const header = { 'Content-Type': 'application/json', 'Accept-Language': this.language };
       this.log('POST', data);
       const response = await new Promise((resolve, reject) => {
         const lose = (error) => reject(this.refusal(/timeout/.test(error.errMsg) ? 'timeout' : 'network'));
@@ -774,12 +778,13 @@
     /** A refusal that is born here. */
     refusal(name, detail) {
       const [code, english, chinese] = TEXTS[name];
-      const text = this.isChinese() ? chinese : english;
+      const text = this.language === 'en' ? english : chinese;
       return refusal(code, detail ? text + ': ' + detail : text);
     }
 
-    isChinese() {
-      return /^zh/i.test(this.options.language || this.platform.language);
+    /** Of messages, the server's too. */
+    get language() {
+      return /^zh/i.test(this.options.language || this.platform.language) ? 'zh-hans' : 'en';
     }
 
     /** What a listener throws is the application's. */
@@ -813,12 +818,10 @@
 
   /** `emedia.mgr`: a refusal rejects with `{error, message}`. */
   class Manager extends Client {
-    /** @param {string} url - the server, "https://confr.example" */
     setHost(url) {
       this.host = url.replace(/\/+$/, '');
     }
 
-    /** @param {string|function} token - the user's token, or what gives it or promises it */
     setIdentity(memName, token) {
       Object.assign(this, { memName, token });
     }
@@ -843,12 +846,12 @@
       return this.requestTicket({ supportWechatMiniProgram: true, role: NO_WISH, terminal: {}, ...options });
     }
 
-    /** A ticket, without entering. @param {{role?: number}} [wish] - the role to enter with */
+    /** A ticket, without entering. */
     getConferenceTkt(confrId, password, { role } = {}) {
       return this.ticketFor(idOf(confrId), password, role);
     }
 
-    /** @param {object} [ext] - what others get as `member.ext`; `ext.nickName` is shown */
+    /** `ext` is what others get as `member.ext`; `ext.nickName` is shown. */
     async joinConference(confrId, password = '', ext, { role } = {}) {
       const id = idOf(confrId);
       if (this.sessions.has(id)) return this.sessions.get(id).entered;
@@ -858,7 +861,7 @@
       return this.enter(id, ticket, { ext, password, role });
     }
 
-    /** `ticket` may also be what createConference or getConferenceTkt resolved with. */
+    /** `ticket` may also be what it came in. */
     async joinConferenceWithTicket(confrId, ticket, ext) {
       const id = idOf(confrId) || (readTicket(ticket) || {}).confrId;
       const { password } = this.confrs[id] || {};
@@ -898,7 +901,7 @@
       return this.moderate(confrId, 'disband/conference');
     }
 
-    /** @param {string[]} memberNames - "alice", "org#app_alice", or members */
+    /** By names, "alice" or "org#app_alice", or by members. */
     kickMembersById(confrId, memberNames) {
       return this.moderate(confrId, 'kick/member', { uids: namesOf(memberNames) });
     }
@@ -921,7 +924,7 @@
       return this.moderate(confrId, 'confr/attrs/update', { cstate: { muteAll: false } });
     }
 
-    /** @param {string} memberId - `member.id` */
+    /** By `member.id`. */
     muteBymemberId(confrId, memberId) {
       return this.control(confrId, memberId, 23);
     }
@@ -941,7 +944,7 @@
 
     // -- Media
 
-    /** Where to push: `res.data.rtmp`. @param {{kind?: string, type?: number}} [declared] - what will be sent */
+    /** Where to push: `res.data.rtmp`. `declared` says what will be sent. */
     async pubStream(rtcId = getRtcId(), declared = {}) {
       const { own } = this.session();
       const response = await this.use({ op: 'pubS', rtcId, ...declared });
@@ -960,7 +963,7 @@
       return this.use({ op: 'unpubS', streamId: rtcId + '__Of_' + memId.slice(confrId.length) });
     }
 
-    /** Tell the others what one's own stream lacks. @param {{voff?: 0|1, aoff?: 0|1}} off */
+    /** Tell the others what one's own stream lacks. */
     async streamControl(rtcId, off) {
       const session = this.session();
       const state = { voff: 0, aoff: 0, ...session.own[rtcId], ...off };
@@ -989,7 +992,6 @@
       return this.post('/easemob/rtc/select/confr', { uid, token, confrId: idOf(confrId), password });
     }
 
-    /** @param {{confrId?: string, key: string, val: string, success?: function, error?: function}} option */
     setConferenceAttrs(option) {
       return this.writeAttribute(option, { key: option.key, val: option.val, op: 'UPDATE' });
     }
