@@ -4,7 +4,7 @@ recording."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 GAP_SECONDS = 0.5
+TIDY_SECONDS = 1.0
 
 
 class RecorderWork:
@@ -47,11 +48,19 @@ class RecorderWork:
             _Recorder(hold, stream, self._recordings).run()
         finally:
             self._recordings.pop(stream.pk, None)
-            _end_what_is_over([stream.pk])
+            for recording, of in recorder.over().items():
+                if of == stream.pk:
+                    _end(recording)
 
     def tidy(self, claimed: set[int]) -> None:
-        """Hand in what is over though nobody records it any more: a worker died."""
-        _end_what_is_over(set(recorder.over().values()) - claimed)
+        """Hand in what is over though nobody records it any more: a worker died. What is left after a second waits
+        for the next turn: meanwhile no claim is renewed, and nothing begins."""
+        began = time.monotonic()
+        for recording, stream in recorder.over().items():
+            if stream not in claimed:
+                _end(recording)
+                if time.monotonic() - began > TIDY_SECONDS:
+                    return
 
 
 class _Recorder:
@@ -123,15 +132,14 @@ class _Recorder:
                 recorder.missed(recording=self._recording, since=_moment(since), until=_moment(until))
 
 
-def _end_what_is_over(streams: Collection[int]) -> None:
-    for recording, stream in recorder.over().items():
-        if stream in streams:
-            try:
-                pieces.salvage(recorder.folder_of(recording))
-            except OSError as error:  # it is tried again at every turn
-                logger.warning("recording %s cannot be finished yet: %s", recording, error)
-                continue
-            recorder.ended(recording=recording)
+def _end(recording: int) -> None:
+    """Hand in a recording that is over."""
+    try:
+        pieces.salvage(recorder.folder_of(recording))
+    except OSError as error:  # it is tried again at every turn
+        logger.warning("recording %s cannot be finished yet: %s", recording, error)
+    else:
+        recorder.ended(recording=recording)
 
 
 def _moment(seconds: float) -> datetime:
