@@ -23,6 +23,7 @@ BATCH = 24
 FRESH_SECONDS = 5.0
 LATE_SECONDS = 10.0
 PATIENCE_SECONDS = 10.0
+AGAIN_SECONDS = 1.0
 # A player waits for a key frame, which may be two seconds away: so many may wait at a time.
 PLAYERS = 8
 
@@ -138,9 +139,13 @@ class Pool:
         """Look at those streams that are due, at most a batch of them; the longest unseen come first."""
         began = time.monotonic()
         self._remember(wanted, began)
-        self._collect(began)
         due = sorted((look.at, name) for name, look in self._looks.items() if _is_due(look, began))
-        self._look([name for _, name in due[:BATCH]], began)
+        try:
+            self._collect(began)
+            self._look([name for _, name in due[:BATCH]], began)
+        except OSError as error:  # a full disk, or no more processes: what is due stays so, and is late before long
+            logger.warning("no pictures can be taken: %s", error)
+            time.sleep(AGAIN_SECONDS)
         time.sleep(time.monotonic() - began)
         return Load(len(wanted), sum(_is_late(look, time.monotonic()) for look in self._looks.values()))
 
@@ -152,26 +157,28 @@ class Pool:
         self._looks = {name: self._looks.get(name) or _Look(since=now) for name in wanted}
 
     def _look(self, names: Collection[str], now: float) -> None:
-        batch: dict[str, Path] = {}
+        batch: dict[str, tuple[Path, float | None]] = {}
         for name in names:
             look, segment = self._looks[name], self._segment(name)
-            seen = (segment, _seen_at(segment)) if segment else None
             if segment is None:
                 look.waiting = self._players.submit(from_rtmp, self._url(name))
             elif look.blind:
                 self._note({name: from_segments([segment])[0]}, now)
-            elif seen == look.seen:
+            elif (seen := (segment, _seen_at(segment))) == look.seen:
                 look.at = now  # nothing new came of it
             else:
-                look.seen, batch[name] = seen, segment
+                batch[name] = seen
         if batch:
-            self._note(dict(zip(batch, from_segments(list(batch.values())), strict=True)), now)
+            found = from_segments([segment for segment, _ in batch.values()])
+            self._note(dict(zip(batch, found, strict=True)), now)
+            for name, seen in batch.items():
+                self._looks[name].seen = seen
 
     def _collect(self, now: float) -> None:
-        done = {
-            name: look.waiting.result() for name, look in self._looks.items() if look.waiting and look.waiting.done()
-        }
-        self._note(done, now)
+        for name, look in self._looks.items():
+            if look.waiting and look.waiting.done():
+                waiting, look.waiting = look.waiting, None
+                self._note({name: waiting.result()}, now)
 
     def _note(self, pictures: Mapping[str, Picture | None], now: float) -> None:
         for name, picture in pictures.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -90,6 +91,16 @@ def test_what_is_broken_or_silent_spoils_nobodys_picture(segment, tmp_path):
         assert kept.keys() == {"good"}
         assert shows(kept["good"], GREEN)
         assert (load.wanted, load.late) == (4, 0)
+
+
+def test_a_machine_without_room_takes_no_picture_until_it_has_room(segment, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pool({"seen": segment}.get) as (made, kept):
+        for _ in range(2):
+            made.turn(["seen", "played"])
+        assert kept == {}
+        monkeypatch.undo()
+        assert eventually(lambda: made.turn(["seen", "played"]) and "seen" in kept, 20)
 
 
 def test_a_hundred_pictures_are_fresh_within_ten_seconds_in_less_than_half_a_core(segment, tmp_path):
