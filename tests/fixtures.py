@@ -27,7 +27,7 @@ from conferences.media.base import media_server
 from conferences.media.fake import FakeMediaServer
 from conferences.models import Role
 from tests import environment, factories
-from tests.database import all_rows, delete_all_rows, end_other_connections
+from tests.database import all_rows, delete_all_rows, do_not_wait_for_the_disk, end_other_connections
 from tests.factories import Room
 from tests.server import Confr, running_confr
 from tests.web import Web, running_web
@@ -44,6 +44,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     connection.settings_dict["TEST"]["NAME"] = f"confr_{environment.RUN}"
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
+        do_not_wait_for_the_disk()
     yield
     with django_db_blocker.unblock():
         end_other_connections()
