@@ -69,8 +69,8 @@ export class Room {
     video.muted = true; // browsers play no sound unasked
     const switches = element('span', { class: 'switches' });
     const figure = element('figure', { id: stream.id }, video, element('figcaption', {}, name, switches));
-    const address = async () => (await this.mgr.subStream(stream.id)).data.hls;
-    const player = new Player(video, address, () => switches.append(this.texts.noPlayer));
+    const addresses = async () => (await this.mgr.subStream(stream.id)).data;
+    const player = new Player(video, addresses, () => switches.append(this.texts.noPlayer));
     this.tiles.set(stream.id, { figure, player, switches });
     byId('tiles').append(figure);
     this.drawSwitches(stream);

@@ -8,7 +8,7 @@ const { test } = require('node:test');
 
 const { JSDOM } = require('jsdom');
 
-const { ROOT, fakeHls } = require('./support/page.js');
+const { ROOT, fakeHls, fakeMpegts } = require('./support/page.js');
 const { until } = require('./support/recorder.js');
 
 const read = (name) => fs.readFileSync(path.join(ROOT, name), 'utf8');
@@ -55,8 +55,8 @@ test('a player goes on after errors, asks for a new address where it must, and e
   const { Player } = await import(path.join(ROOT, 'player.js'));
   const Hls = (globalThis.Hls = fakeHls());
   const addresses = [];
-  const findAddress = async () => `http://media/${addresses.push('asked')}.m3u8`;
-  const player = new Player(document.createElement('video'), findAddress, () => assert.fail('it can play'));
+  const findAddresses = async () => ({ hls: `http://media/${addresses.push('asked')}.m3u8` });
+  const player = new Player(document.createElement('video'), findAddresses, () => assert.fail('it can play'));
   const [first] = await until(() => Hls.made.length && Hls.made);
   assert.equal(first.source, 'http://media/1.m3u8');
   first.fail('mediaError');
@@ -69,10 +69,37 @@ test('a player goes on after errors, asks for a new address where it must, and e
   assert.ok(second.destroyed);
 });
 
+test('FLV is played where the server offers it, and HLS after all where nothing comes of it', async () => {
+  const { Player } = await import(path.join(ROOT, 'player.js'));
+  const [Hls, mpegts] = [(globalThis.Hls = fakeHls()), (globalThis.mpegts = fakeMpegts())];
+  const offered = { hls: 'http://media/1.m3u8', flv: 'http://media/1.flv' };
+  const player = new Player(document.createElement('video'), async () => offered, () => assert.fail('it can play'));
+  const [flv] = await until(() => mpegts.made.length && mpegts.made);
+  assert.deepEqual([flv.source.url, flv.source.isLive, flv.isLoading], ['http://media/1.flv', true, true]);
+  flv.fail();
+  assert.ok(flv.destroyed);
+  const [hls] = await until(() => Hls.made.length && Hls.made);
+  assert.equal(hls.source, 'http://media/1.m3u8');
+  player.end();
+  delete globalThis.mpegts;
+});
+
+test('a player that has ended asks for nothing more, whatever the answer is', async () => {
+  const { Player } = await import(path.join(ROOT, 'player.js'));
+  let refuse;
+  const answer = new Promise((resolve, reject) => (refuse = reject));
+  const player = new Player(document.createElement('video'), () => answer, () => assert.fail('it is over'));
+  player.end();
+  refuse(new Error('no such stream'));
+  await answer.catch(() => undefined);
+  await new Promise(setImmediate);
+  assert.ok(player.isOver);
+});
+
 test('a browser without HLS says so', async () => {
   const { Player } = await import(path.join(ROOT, 'player.js'));
   globalThis.Hls = undefined;
   const video = document.createElement('video');
   video.canPlayType = () => '';
-  await new Promise((failed) => new Player(video, async () => 'http://media/1.m3u8', failed));
+  await new Promise((failed) => new Player(video, async () => ({ hls: 'http://media/1.m3u8' }), failed));
 });

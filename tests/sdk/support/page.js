@@ -50,6 +50,25 @@ function fakeHls() {
   };
 }
 
+/** As much of mpegts.js. */
+function fakeMpegts() {
+  const made = [];
+  const createPlayer = (source) => {
+    const listeners = {};
+    const player = {
+      source,
+      on: (event, listener) => (listeners[event] = listener),
+      attachMediaElement() {},
+      load: () => (player.isLoading = true),
+      destroy: () => (player.destroyed = true),
+      fail: () => listeners.error(),
+    };
+    made.push(player);
+    return player;
+  };
+  return { made, createPlayer, isSupported: () => true, Events: { ERROR: 'error', LOADING_COMPLETE: 'loading_complete' } };
+}
+
 /** Open the page. A process opens it once, since modules are loaded once. */
 async function openPage() {
   const html = fs.readFileSync(path.join(ROOT, 'index.html'), 'utf8');
@@ -81,4 +100,4 @@ async function openPage() {
   };
 }
 
-module.exports = { ROOT, fakeHls, openPage };
+module.exports = { ROOT, fakeHls, fakeMpegts, openPage };
