@@ -757,7 +757,10 @@
       const header = { 'Content-Type': 'application/json', 'Accept-Language': this.language };
       this.log('POST', data);
       const response = await new Promise((resolve, reject) => {
-        const lose = (error) => reject(this.refusal(/timeout/.test(error.errMsg) ? 'timeout' : 'network'));
+        const lose = ({ errMsg, message = errMsg }) => {
+          this.log('failed', message);
+          reject(this.refusal(/timeout/.test(errMsg) ? 'timeout' : 'network'));
+        };
         const timer = setTimeout(lose, timeout, { errMsg: 'timeout' });
         const answer = this.platform.request({ url, method: 'POST', data, header, timeout });
         answer.then(resolve, lose).then(() => clearTimeout(timer));

@@ -233,6 +233,12 @@ test('destroyConference ends it for everybody with reason 11', async () => {
   for (const user of [alice, bob, carol]) assert.equal((await user.until('onConferenceExit')).reason, 11);
 });
 
+test('exitConference(true) ends it for everybody', async () => {
+  const { alice, bob, carol } = await meeting();
+  alice.mgr.exitConference(true);
+  for (const user of [bob, carol]) assert.equal((await user.until('onConferenceExit')).reason, 11);
+});
+
 test('calls for a relay to a CDN are refused by their own codes', async () => {
   const { alice } = await meeting();
   const { id } = alice.confr;

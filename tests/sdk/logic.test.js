@@ -736,6 +736,12 @@ describe('the log', () => {
     });
   });
 
+  test('says what WeChat says of a request that fails, such as a domain that is not listed', async () => {
+    phone.networkType = 'none';
+    await assert.rejects(join(), { error: -9527 });
+    assert.match(emedia.genReport(), /failed "request:fail /);
+  });
+
   test('keeps the last 300 lines', () => {
     for (let index = 0; index < 400; index += 1) mgr.log('line', { index });
     const lines = emedia.genReport().split('\n');
