@@ -13,8 +13,9 @@ from typing import Any, cast
 import orjson
 import pytest
 import time_machine
+from django.contrib.auth.hashers import ScryptPasswordHasher
 from django.db import connection
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import override_settings, setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 from redis import Redis
 
@@ -59,6 +60,19 @@ def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     with django_db_blocker.unblock():
         yield
         delete_all_rows()
+
+
+class QuickHasher(ScryptPasswordHasher):
+    """The product's, but for the work that it makes of each guess."""
+
+    work_factor, parallelism = 2, 1
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """A sixth of a second for each password is meant for thieves, not for hundreds of tests that sign in."""
+    with override_settings(PASSWORD_HASHERS=[f"{__name__}.{QuickHasher.__name__}"]):
+        yield
 
 
 @pytest.fixture(autouse=True)
