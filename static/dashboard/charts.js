@@ -4,6 +4,7 @@ import uPlot from "../vendor/uPlot.esm.js";
 
 const ROWS = 12;
 const MOST = new Set(["conferences", "members", "streams"]);
+const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power)); // nobody is a quarter
 const COLOURS = ["--tblr-primary", "--confr-warning"];
 
 const section = document.getElementById("now-charts");
@@ -63,7 +64,7 @@ function options(box, lines) {
     ],
     axes: [
       { ...axis, values: (_, times) => times.map(clock) },
-      { ...axis, size: 48 },
+      { ...axis, size: 48, incrs: WHOLE },
     ],
     scales: { y: { range: (_, least, most) => [0, Math.max(1, most * 1.1)] } },
     cursor: { drag: { x: false, y: false } },

@@ -18,6 +18,7 @@ export class Members {
     this.act = act;
     this.body = box.querySelector("[data-rows]");
     this.template = document.getElementById("member-row");
+    this.nothing = document.getElementById("no-members");
     this.rows = new Map();
     this.selected = new Set();
     this.list = [];
@@ -48,6 +49,7 @@ export class Members {
     this.box.setAttribute("aria-rowcount", this.list.length);
     this.body.style.height = `${this.list.length * ROW_PX}px`;
     this.box.classList.toggle("is-empty", !this.list.length);
+    this.nothing.textContent = state.members.size ? this.nothing.dataset.noMatch : this.nothing.dataset.nobody;
     this.tell(state);
   }
 

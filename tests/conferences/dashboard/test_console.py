@@ -142,6 +142,7 @@ def test_two_moderators_run_a_meeting(staff_page: StaffPage, team: Team, meeting
     for page in pages:
         expect(page.locator("#over")).to_be_visible()
         expect(page.locator(".member")).to_have_count(0)
+        expect(page.locator("#no-members")).to_have_text("Nobody is inside.")
         expect(page.locator("[data-room]").first).to_be_disabled()
     assert meeting["alice"].expect_close() == 4410
     first.reload()
@@ -271,6 +272,10 @@ def test_an_auditor_looks_and_is_offered_nothing(staff_page: StaffPage, team: Te
     expect(row(page, "bob")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("u")
     expect(page.locator("[data-selected]")).to_have_text("1")
+    page.locator("#find [name=text]").fill("nobody")
+    expect(page.locator("#no-members")).to_have_text("Nobody is here who matches.")
+    page.locator("#find [name=text]").fill("")
+    expect(page.locator("#no-members")).to_be_hidden()
 
 
 def test_the_wall(staff_page: StaffPage, team: Team, meeting: Room) -> None:
