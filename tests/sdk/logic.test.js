@@ -382,7 +382,7 @@ describe('raised hands', () => {
 
   test('without an admin are refused', async () => {
     await join();
-    await assert.rejects(mgr.requestToAdmin('ROOM1'), { error: -200, message: /admin/ });
+    await assert.rejects(mgr.requestToAdmin('ROOM1'), { error: -504, message: /no admin to ask/ });
   });
 
   test('are agreed to with the role, refused with an answer, and told when the seats are taken', async () => {

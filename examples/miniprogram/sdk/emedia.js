@@ -47,6 +47,7 @@
     outside: [ErrorCode.MEMBER_INVALID, 'You are not in this conference', '您不在此会议中'],
     right: [ErrorCode.NO_RIGHT, 'Join this conference first', '请先加入此会议'],
     missing: [ErrorCode.BAD_PARAMETERS, 'Missing', '缺少参数'],
+    alone: [ErrorCode.MEMBER_INVALID, 'There is no admin to ask; try again later', '会议中没有管理员,请稍后重试'],
   };
 
   function refusal(error, message) {
@@ -571,7 +572,7 @@
     raiseHand(op2) {
       const { memId, nickName, self: me } = this;
       const admins = Array.from(this.members.values()).filter(({ id, role }) => role === Role.ADMIN && id !== memId);
-      if (!admins.length) return Promise.reject(this.mgr.refusal('missing', 'admin'));
+      if (!admins.length) return Promise.reject(this.mgr.refusal('alone'));
       this.asked[op2 === 22 ? Role.ADMIN : Role.TALKER] = true;
       const arg = JSON.stringify({ op2, memId, memName: me.memName, nickName });
       return Promise.all(admins.map((admin) => this.call({ op: 1002, memId: admin.id, arg })));
@@ -829,7 +830,6 @@
       Object.assign(this, { memName, token });
     }
 
-    /** Answers the function that stops the listener. */
     on(name, listener) {
       this.listeners[name] = (this.listeners[name] || []).concat(listener);
       return () => this.off(name, listener);
@@ -864,7 +864,6 @@
       return this.enter(id, ticket, { ext, password, role });
     }
 
-    /** `ticket` may also be what it came in. */
     async joinConferenceWithTicket(confrId, ticket, ext) {
       const id = idOf(confrId) || (readTicket(ticket) || {}).confrId;
       const { password } = this.confrs[id] || {};
@@ -899,12 +898,10 @@
 
     // -- Moderation
 
-    /** End the conference for everybody. */
     destroyConference(confrId) {
       return this.moderate(confrId, 'disband/conference');
     }
 
-    /** By names, "alice" or "org#app_alice", or by members. */
     kickMembersById(confrId, memberNames) {
       return this.moderate(confrId, 'kick/member', { uids: namesOf(memberNames) });
     }
@@ -927,7 +924,6 @@
       return this.moderate(confrId, 'confr/attrs/update', { cstate: { muteAll: false } });
     }
 
-    /** By `member.id`. */
     muteBymemberId(confrId, memberId) {
       return this.control(confrId, memberId, 23);
     }
@@ -966,7 +962,7 @@
       return this.use({ op: 'unpubS', streamId: rtcId + '__Of_' + memId.slice(confrId.length) });
     }
 
-    /** Tell the others what one's own stream lacks. */
+    /** Tell what one's own stream lacks. */
     async streamControl(rtcId, off) {
       const session = this.session();
       const state = { voff: 0, aoff: 0, ...session.own[rtcId], ...off };
