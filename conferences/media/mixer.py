@@ -22,7 +22,6 @@ from conferences.media.sound import RATE, mixed
 logger = logging.getLogger(__name__)
 
 BEHIND_SECONDS = 1.0  # further behind than this, the clock begins anew
-SWAP_SECONDS = 5.0
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 JOIN_SECONDS = 5.0
 
@@ -46,7 +45,6 @@ class _Input:
         self.tile = tile
         self.current = open_decoder(tile)
         self._next: Decoder | None = None
-        self._since = 0.0
 
     def place(self, tile: Tile) -> None:
         """Be seen there from now on."""
@@ -54,11 +52,11 @@ class _Input:
         if _shape(tile) != _shape(before):
             if self._next:
                 self._retire(self._next)
-            self._next, self._since = self._open(tile), time.monotonic()
+            self._next = self._open(tile)
 
     def turn(self) -> None:
-        """Let the next decoder take over, if it can or if it is time."""
-        if self._next and (self._next.picture or time.monotonic() - self._since > SWAP_SECONDS):
+        """Let the next decoder take over once it brings what this one brings."""
+        if self._next and _replaces(self._next, self.current):
             self._retire(self.current)
             self.current, self._next = self._next, None
 
@@ -169,6 +167,11 @@ class Mixer:
             self._encoder.close()
         for decoder in self._closing:
             decoder.join(JOIN_SECONDS)
+
+
+def _replaces(new: Decoder, old: Decoder) -> bool:
+    """Whether nobody would miss the old one."""
+    return bool(new.picture) if old.picture else new.is_live or not old.is_live
 
 
 def _shape(tile: Tile) -> tuple[int, int, Fit]:
