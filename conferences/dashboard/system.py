@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ PARTS = {
     "media server": _("media server"),
 }
 QUEUES = ("control", "media")
+CONFR = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 LIBRARIES = ("Django", "uvicorn", "channels", "celery", "psycopg", "redis")
 
 
@@ -69,7 +71,7 @@ def overview() -> dict[str, Any]:
         "database": _unless_away(database),
         "redis": _unless_away(redis),
         "disk": disk(),
-        "versions": [("Python", platform.python_version()), *((name, version(name)) for name in LIBRARIES)],
+        "versions": versions(),
     }
 
 
@@ -129,6 +131,11 @@ def disk() -> dict[str, Any]:
         "total": used.total,
         "percent": 100 - used.free * 100 // used.total,
     }
+
+
+def versions() -> list[tuple[str, str]]:
+    """Of Confr itself, and of what it stands on."""
+    return [("Confr", CONFR), ("Python", platform.python_version()), *((name, version(name)) for name in LIBRARIES)]
 
 
 def _unless_away(look: Callable[[], Found]) -> Found | None:

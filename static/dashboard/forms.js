@@ -29,13 +29,26 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.request.method !== "GET") ctx.request.headers["X-CSRFToken"] = token;
 });
 
+let pressed; // where the click began: who selects text and lets go elsewhere has not clicked there
+
+document.addEventListener("pointerdown", (event) => {
+  pressed = event.target;
+});
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (opener) document.getElementById(opener.dataset.opens).showModal();
   const closer = event.target.closest("[data-closes]");
   if (closer) closer.closest("dialog").close();
-  if (event.target instanceof HTMLDialogElement) event.target.close(); // beside it: its content covers all of it
+  if (event.target === pressed && isBeside(event)) event.target.close();
 });
+
+/** Whether a click is beside the open dialog: what lies behind that belongs to it, as its padding does. */
+function isBeside({ target, clientX, clientY }) {
+  if (!(target instanceof HTMLDialogElement)) return false;
+  const { left, right, top, bottom } = target.getBoundingClientRect();
+  return clientX < left || clientX > right || clientY < top || clientY > bottom;
+}
 
 document.addEventListener("submit", ({ target: form, submitter }) => {
   const pressed = submitter ?? form.querySelector("button:not([type=button])");

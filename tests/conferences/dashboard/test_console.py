@@ -229,6 +229,27 @@ def test_hands_messages_and_what_is_refused(staff_page: StaffPage, team: Team, s
         expect(timeline).not_to_contain_text("#")
 
 
+def test_a_dialog_keeps_what_was_typed_unless_somebody_clicks_beside_it(
+    staff_page: StaffPage, team: Team, meeting: Room
+) -> None:
+    page = console(staff_page("operator"), team, meeting)
+    page.locator("[data-room][data-act=announce]").click()
+    dialog, text = page.locator("#ask-announce"), page.locator("#ask-announce textarea")
+    text.fill("Break")
+    box, field = dialog.bounding_box(), text.bounding_box()
+    assert box
+    assert field
+    page.mouse.click(box["x"] + 4, box["y"] + 4)
+    page.mouse.move(field["x"] + 8, field["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 8, box["y"] - 8)
+    page.mouse.up()
+    expect(text).to_be_visible()
+    expect(text).to_have_value("Break")
+    page.mouse.click(box["x"] - 8, box["y"] - 8)
+    expect(dialog).to_be_hidden()
+
+
 def test_an_invitation_is_followed(staff_page: StaffPage, team: Team, meeting: Room) -> None:
     page = console(staff_page("operator"), team, meeting)
     page.keyboard.press("i")

@@ -162,6 +162,7 @@ def test_system_looks_again_by_itself(staff_page: StaffPage) -> None:
     expect(page.locator("#job-reconcile_media")).to_contain_text("works")
     expect(page.locator("#health")).not_to_contain_text("away")
     expect(page.locator("#health td:last-child")).to_have_text([""] * 6)  # what works has nothing to tell
+    expect(page.get_by_role("row", name=re.compile(r"^Confr \d"))).to_be_visible()
     before = page.locator("#system > p").inner_text()
     expect(page.locator("#system > p")).not_to_have_text(before, timeout=20 * SECOND)
     assert_accessible(page)
