@@ -19,7 +19,7 @@ from tests.conferences.media.conftest import require_programs
 from tests.scenarios.stage import Room, Stage, demo_stage, eventually
 from tests.server import Confr, running_confr
 
-pytestmark = [pytest.mark.server, pytest.mark.media, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.media, pytest.mark.slow, pytest.mark.timeout(180)]
 GATEWAY_AWAY = [502]
 
 

@@ -25,7 +25,7 @@ from conferences.media.nginx_conf import SECRET_HEADER
 from supervisor.settings import CHECKOUT
 from tests.conferences.media.servers import Backend, Nginx, eventually, is_open
 
-pytestmark = pytest.mark.media
+pytestmark = [pytest.mark.media, pytest.mark.slow]
 
 KEY, OTHER_KEY = "1a2b3c.4d.AAAAAAAAAAAAAAAAAAAAAA", "1a2b3c.4e.AAAAAAAAAAAAAAAAAAAAAA"
 PATIENCE = 30.0

@@ -16,7 +16,7 @@ from tests.conferences.media.probes import BLUE, GREEN, RED, Rgb, near, pixels, 
 from tests.scenarios.faults.processes import Processes
 from tests.scenarios.stage import Published, Room, Stage, eventually, measured
 
-pytestmark = [pytest.mark.media, pytest.mark.server]
+pytestmark = [pytest.mark.media, pytest.mark.server, pytest.mark.slow]
 
 LEFT, RIGHT = (80, 60), (240, 60)
 
