@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import secrets
 import shutil
 import threading
@@ -48,6 +49,7 @@ LONGEST_WAIT = timedelta(hours=1)
 FINISHED_PERCENT = 90  # the rest is the copy to the storage
 # No second try would make more of it.
 HOPELESS = frozenset({"nothing_recorded"})
+NO_SPACE = os.strerror(errno.ENOSPC)  # as ffmpeg says it
 
 
 class LeaseLost(Exception):
@@ -319,6 +321,8 @@ def _code(error: Exception) -> str:
             return "nothing_recorded"
         case FfmpegStalled():
             return "media_stalled"
+        case FfmpegFailed() if NO_SPACE in str(error):
+            return "disk_full"
         case FfmpegFailed():
             return "media_unreadable"
         case StorageFailed():

@@ -19,7 +19,8 @@ from django.db import connections
 from django.utils import timezone
 
 from conferences.events import changing_id
-from conferences.media import storage
+from conferences.media import ffmpeg, storage
+from conferences.media.ffmpeg import FfmpegFailed
 from conferences.models import Recording
 from conferences.services import processing, recorder, takes
 from conferences.services.audit import verify_conference
@@ -195,6 +196,12 @@ def test_a_storage_that_refuses_loses_nothing_and_is_tried_again(recorded, setti
         assert (kept(each).state, kept(each).attempts, kept(each).error_code) == ("uploading", 0, "")
     assert process_all() == 2
     assert set(Recording.objects.values_list("state", flat=True)) == {"ready"}
+
+
+def test_a_disk_that_fills_up_under_ffmpeg_is_named():
+    with pytest.raises(FfmpegFailed) as full:
+        ffmpeg.run(["-f", "lavfi", "-i", "sine", "-t", "9", "-f", "mpegts", "/dev/full"], stall=30)
+    assert processing._code(full.value) == "disk_full"
 
 
 def test_the_next_try_waits_longer_each_time(recorded, settings, tmp_path):
