@@ -22,6 +22,8 @@ from tests.server import Confr
 
 Meeting = Callable[..., tuple[str, list[Member]]]
 
+pytestmark = pytest.mark.server
+
 SECOND = 1000
 # A chart is drawn when some of its canvas is not transparent.
 IS_DRAWN = """box => {

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver
-from playwright.sync_api import APIResponse, Page, ViewportSize
+from playwright.sync_api import APIResponse, Browser, Page, ViewportSize
 
 from conferences.dashboard.urls import urlpatterns
 from tests.browser import ROLES, StaffPage, Team, assert_accessible, barriers
 from tests.server import CHECKOUT, Confr
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 PAGES = {
     "now", "rooms", "room", "wall", "reports", "report", "recordings", "bans", "audit",
@@ -94,12 +96,14 @@ def is_page(response: APIResponse, address: str) -> bool:
     return html and here and response.status == 200 and "<!DOCTYPE html>" in response.text()
 
 
-@pytest.fixture
-def pages(staff_page: StaffPage, team: Team, confr_id: str) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def pages(browser: Browser, team: Team, confr_id: str) -> dict[str, str]:
     """The pages about the demo's application, by name."""
-    asked = staff_page("superuser")
+    session = team.session(browser, "superuser", "demo")
+    asked = browser.new_page(base_url=team.confr.url, storage_state=session, locale="en")
     known = addresses(slug=team.slugs["demo"], confr_id=confr_id) | {"home": "/dashboard/?choose"}
     found = {name: address for name, address in known.items() if is_page(ask(asked, address), address)}
+    asked.close()
     assert found.keys() >= PAGES
     return found
 
@@ -181,13 +185,12 @@ def test_nobody_sees_another_tenants_pages(
         assert response.status == 404
 
 
-def test_nobody_sees_anything_without_signing_in(browser: Any, team: Team, pages: dict[str, str]) -> None:
+def test_nobody_sees_anything_without_signing_in(browser: Browser, team: Team, pages: dict[str, str]) -> None:
     context = browser.new_context(base_url=team.confr.url)
+    page = context.new_page()
     for address in ["/", *(address for name, address in pages.items() if name not in OPEN)]:
-        page = context.new_page()
         page.goto(address)
         assert page.url.startswith(f"{team.confr.url}/account/login/?next=/dashboard/"), address
-        page.close()
     assert context.request.get(pages["bans"], headers={"HX-Request": "true"}).status == 401
     context.close()
 

@@ -17,6 +17,8 @@ from websockets.sync.client import connect
 from tests.browser import StaffPage, Team, assert_accessible
 from tests.server import Confr
 
+pytestmark = pytest.mark.server
+
 Rest = Callable[..., Any]
 
 
