@@ -194,7 +194,7 @@ def keep_until(recording: Recording, now: datetime) -> datetime | None:
 
 def remove_leftovers() -> None:
     """Remove pieces of which a file was made already: whoever should have, was killed."""
-    folders = {int(folder.name): folder for folder in folder_of(0).parent.glob("*")}
+    folders = {int(folder.name): folder for folder in folder_of(0).parent.glob("*") if folder.name.isdecimal()}
     ready = Recording.objects.filter(pk__in=folders, state=Recording.State.READY)
     for recording_id in ready.values_list("pk", flat=True):
         shutil.rmtree(folders[recording_id], ignore_errors=True)

@@ -200,8 +200,10 @@ def test_pieces_that_a_killed_job_left_are_removed(room):
     ready, failed = make(room), make(room, state="failed")
     for row in (ready, failed):
         folder_of(row.pk).mkdir(parents=True)
+    others = folder_of(failed.pk).with_name("lost+found")  # where a disk of its own is mounted
+    others.mkdir()
     recordings.remove_leftovers()
-    assert (folder_of(ready.pk).exists(), folder_of(failed.pk).exists()) == (False, True)
+    assert (folder_of(ready.pk).exists(), folder_of(failed.pk).exists(), others.exists()) == (False, True, True)
 
 
 def test_all_that_failed_are_tried_again_by_command(room, capsys):
