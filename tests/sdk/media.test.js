@@ -110,6 +110,15 @@ describe('streams', { timeout: 120000 }, () => {
     await assert.rejects(alice.mgr.subStream(id), { error: -507 });
   });
 
+  test('a picture for which there is no seat is cut, and its owner knows why', async () => {
+    const { alice, bob } = await room(['alice', 'bob'], { config: { maxVideoCount: 1 } });
+    push((await alice.mgr.pubStream()).rtmp);
+    await bob.heard.next('onStreamAdded', () => true, 15000);
+    const publisher = push((await bob.mgr.pubStream()).rtmp);
+    await bob.heard.next('onPubVideoTooMuch', () => true, 20000);
+    await publisher.ended;
+  });
+
   test('a stream that began while one was away is there when one is back', async () => {
     const { alice, bob } = await room(['alice', 'bob']);
     bob.phone.loseNetwork();

@@ -141,10 +141,13 @@ Page({
     return this.allowAndPublish();
   },
 
-  /** A new address each time: an old one may have been used up. Audio alone takes no seat of a video. */
+  /**
+   * A new address each time: an old one may have been used up. Audio alone takes no seat of a video. A picture is not
+   * declared: then onPubVideoTooMuch says when there is no seat, where a declared one is turned away without a word.
+   */
   async publish() {
     const before = this.rtcId;
-    this.kind = this.data.camera ? 'video' : 'audio';
+    this.kind = this.data.camera ? undefined : 'audio';
     this.rtcId = emedia.util.getRtcId();
     this.setData({ pushUrl: '' });
     try {
