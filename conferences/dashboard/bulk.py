@@ -9,7 +9,6 @@ from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.errors import DomainError
 from accounts.permissions import ROLE_SCOPES
 from conferences.dashboard.rooms import RoomFilter
 from conferences.dashboard.scope import Scope
@@ -99,13 +98,3 @@ def _is_locked_so(room: Conference, verb: str) -> bool:
 
 def _live_streams(rooms: Collection[Conference]) -> int:
     return Stream.objects.live().filter(conference__in=[room.pk for room in rooms]).count()
-
-
-def refusals() -> dict[str, str | Promise]:
-    """What each code of a refusal means in words."""
-    found, rows = {}, [DomainError]
-    while rows:
-        row = rows.pop()
-        found[row.code] = row.message
-        rows += row.__subclasses__()
-    return found

@@ -1,4 +1,4 @@
-"""What the console's scripts say, for the page to carry along in the reader's language."""
+"""Words that templates do not hold: what the scripts say, for the page to carry along, and what refusals mean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import DomainError
 from conferences.models import Kind, Role
 
 Text = str | Promise
@@ -127,6 +128,16 @@ WALL_KEYS: dict[str, Text] = {
     "S": _("Stop the stream"),
     "K": _("Remove from the room"),
 }
+
+
+def refusals() -> dict[str, Text]:
+    """What each code of a refusal means in words."""
+    found, rows = {}, [DomainError]
+    while rows:
+        row = rows.pop()
+        found[row.code] = row.message
+        rows += row.__subclasses__()
+    return found
 
 
 def console_texts(may: dict[str, bool]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from accounts.errors import BadParameters, NotAllowed, NotFound
-from conferences.dashboard.bulk import chosen, preview, refusals, verbs
+from conferences.dashboard.bulk import chosen, preview, verbs
 from conferences.dashboard.csv import csv_response
 from conferences.dashboard.fresh import fresh
 from conferences.dashboard.pages import page, show
 from conferences.dashboard.scope import Scope, actor_of
+from conferences.dashboard.texts import refusals
 from conferences.models import BulkAct, BulkItem
 from conferences.services.bulk import ACTIONS, MAX_CONFERENCES, Plan, begin_bulk_act, cancel_bulk_act
 

@@ -16,6 +16,7 @@ from conferences.dashboard.alerts import alerts
 from conferences.dashboard.charts import STEPS, Span, series
 from conferences.dashboard.pages import page, show
 from conferences.dashboard.scope import Scope
+from conferences.dashboard.texts import refusals
 from conferences.models import Sample
 from conferences.services import figures
 
@@ -35,7 +36,9 @@ def _busiest(scope: Scope) -> dict[str, Any]:
 
 def _refusals(scope: Scope) -> dict[str, Any]:
     found = Sample.objects.refusals(_sampled(scope), timezone.now() - HOUR)
-    return {"causes": found[:CAUSES], "refused": sum(number for _, number in found)}
+    meanings = refusals()
+    causes = [(code, meanings.get(code, ""), number) for code, number in found[:CAUSES]]
+    return {"causes": causes, "refused": sum(number for _, number in found)}
 
 
 def _alerts(scope: Scope) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def test_refusals_are_shown_by_cause(auditor, application, sampled):
     Sample.objects.create(application=application, at=sampled.at, refused=3, refusals={"banned": 2, "talkers_full": 1})
     text = page(auditor, f"{application.app_id}/")
     assert text.index("<code>banned</code>") < text.index("<code>talkers_full</code>")
+    assert "All talkers&#x27; seats are taken" in text
 
 
 def test_alerts_say_what_needs_somebody(auditor, root, application, media, new_room, sampled):
