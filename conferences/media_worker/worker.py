@@ -96,7 +96,7 @@ class Worker:
                     running.hold.stop()
             self._forget_the_done()
             for work in self._works:
-                self._look_after(work)
+                self._try_to_look_after(work)
         except DatabaseError as error:  # what runs goes on: a lease is lost only when another takes it
             logger.warning("no turn: %s", type(error).__name__)
             connection.close()
@@ -107,6 +107,14 @@ class Worker:
 
     def _forget_the_done(self) -> None:
         self._running = {key: running for key, running in self._running.items() if running.thread.is_alive()}
+
+    def _try_to_look_after(self, work: Work) -> None:
+        """Mixes do not wait for the disk of the recordings, nor the other way round."""
+        try:
+            self._look_after(work)
+        except OSError as error:
+            logger.error("a turn of the %s failed: %s", work.kind, error)
+            metrics.JOB_FAILURES.labels(f"media_{work.kind}").inc()
 
     def _look_after(self, work: Work) -> None:
         mine = {target for kind, target in self._running if kind == work.kind}

@@ -57,8 +57,8 @@ class Waiting:
 
 
 @asynccontextmanager
-async def working(work: Waiting) -> AsyncIterator[Worker]:
-    worker = Worker([work])
+async def working(*works: Waiting) -> AsyncIterator[Worker]:
+    worker = Worker(works)
     running = asyncio.create_task(worker.run())
     try:
         yield worker
@@ -91,6 +91,19 @@ async def test_what_is_wanted_is_done_up_to_what_one_can_take_and_let_go_at_the_
     assert work.doing == {}
     assert work.writing == ["wrote"] * 3
     assert await sync_to_async(MediaJob.objects.count)() == 0
+
+
+async def test_one_kind_of_work_does_not_wait_for_the_disk_of_another():
+    class Diskless(Waiting):
+        kind = MediaJob.Kind.MIXER
+
+        def wanted(self) -> set[int]:
+            raise OSError("the disk is gone")
+
+    work = Waiting()
+    work.wishes = {1}
+    async with working(Diskless(), work):
+        await eventually(lambda: work.doing)
 
 
 async def test_a_wake_up_is_heeded_at_once_and_what_is_of_no_concern_is_not(monkeypatch):
