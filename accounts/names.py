@@ -32,7 +32,9 @@ def user_name(given: str, app_key: str) -> str:
     name = unicodedata.normalize("NFC", given)
     prefix = app_key + "_"
     if name.lower().startswith(prefix):
-        name = name[len(prefix) :].partition("@")[0]
+        name = name[len(prefix) :]
+        if "@" in name:  # the domain goes, and no more: a name may be an e-mail address
+            name = name.rpartition("@")[0]
     if not 1 <= len(name) <= MAX_NAME or "#" in name or not plain_text(name) or name != name.strip():
         raise UserNameInvalid(name=given[:MAX_NAME])
     return name

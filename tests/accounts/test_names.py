@@ -20,9 +20,25 @@ def test_every_form_is_one_user(given_name):
     assert user_name(given_name, APP) == "bob"
 
 
+def test_an_address_with_a_domain_loses_the_domain_alone():
+    assert user_name("acme#live_ann@corp.com@easemob.com", APP) == user_name("ann@corp.com", APP) == "ann@corp.com"
+
+
 @pytest.mark.parametrize(
     "wrong",
-    ["", " bob", "bob ", "a\nb", "a\x00b", "a\ud800b", "x" * 65, "other#live_bob", "acme#live_", "acme#livebob"],
+    [
+        "",
+        " bob",
+        "bob ",
+        "a\nb",
+        "a\x00b",
+        "a\ud800b",
+        "x" * 65,
+        "other#live_bob",
+        "acme#live_",
+        "acme#live_@b.c",
+        "acme#livebob",
+    ],
 )
 def test_what_is_no_name_of_this_application_is_refused(wrong):
     with pytest.raises(UserNameInvalid):
@@ -46,5 +62,4 @@ def test_the_prefixed_form_is_the_same_user_as_the_plain_one(name):
         normal = user_name(name, APP)
     except UserNameInvalid:
         return
-    if "@" not in normal:
-        assert user_name(f"{APP}_{normal}@easemob.com", APP) == normal
+    assert user_name(f"{APP}_{normal}@easemob.com", APP) == normal
