@@ -183,7 +183,6 @@ async def test_audience_of_a_live_conference_comes_and_goes_as_a_number(enter: E
     alice.assert_unbroken()
 
 
-@pytest.mark.slow
 async def test_more_than_two_hundred_members_come_in_pages(enter: Enter, new_room) -> None:
     room = await in_thread(new_room, limits={"talkers": 300})
     names = [f"user-{number:03}" for number in range(204)]

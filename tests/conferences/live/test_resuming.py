@@ -69,7 +69,6 @@ async def test_a_new_seat_gets_a_snapshot_and_nothing_from_before_it(enter: Ente
     assert third.pushes == []
 
 
-@pytest.mark.slow
 async def test_who_is_more_than_a_thousand_facts_behind_gets_a_snapshot(enter: Enter, room: Room) -> None:
     text = await ticket(room, "dora")
     dora = await enter(text)
