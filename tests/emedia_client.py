@@ -84,7 +84,8 @@ class EmediaClient:
         reply = asyncio.get_running_loop().create_future()
         self._replies[tsx_id] = reply
         await self.send(op=op, tsxId=tsx_id, **fields)
-        answer: Json = await asyncio.wait_for(reply, DEADLINE)
+        async with asyncio.timeout(DEADLINE):
+            answer: Json = await reply
         return answer
 
     async def send(self, **frame: Any) -> None:

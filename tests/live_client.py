@@ -51,7 +51,8 @@ class LiveClient:
         frame_id = next(self._ids)
         reply = self.expect(frame_id)
         await self.send_text(orjson.dumps({"id": frame_id, "op": op, "data": data}).decode())
-        answer = await asyncio.wait_for(reply, DEADLINE)
+        async with asyncio.timeout(DEADLINE):  # `wait_for` of Python 3.11 may forget that it was cancelled
+            answer = await reply
         if "error" in answer:
             raise Refused(answer["error"])
         result: dict[str, Any] = answer["result"]
