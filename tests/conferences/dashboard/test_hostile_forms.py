@@ -258,7 +258,7 @@ def test_each_sort_of_rooms_with_the_cursor_of_another(world: World) -> None:
 
 def test_odd_addresses_are_not_there(world: World) -> None:
     browser, before = world.browser("superuser"), all_rows()
-    method = itertools.cycle([browser.get, browser.post])  # each place gets both
+    method: Iterator[Any] = itertools.cycle([browser.get, browser.post])  # each place gets both
     for address in world.addresses:
         pieces = address.path.split("/")
         for place, part in itertools.product(range(2, len(pieces) - 1), ODD_PARTS):
