@@ -127,7 +127,9 @@ class PidFile:
             "signal": int(program.stop_signal),
             "patience": program.patience,
         }
-        self.path.write_text(json.dumps(record))
+        draft = self.path.with_suffix(".new")
+        draft.write_text(json.dumps(record))
+        draft.replace(self.path)  # a kill in between must not leave half of it: nobody would find the process again
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -2,10 +2,13 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { test, afterEach } = require('node:test');
+const node = require('node:test');
 
 const { APP_KEY, URL, WebUser, backend, until } = require('./web_sdk.js');
 
+const { afterEach } = node;
+// What is never answered fails by its name.
+const test = (name, act) => node.test(name, { timeout: 60_000 }, act);
 const users = [];
 let rooms = 0;
 

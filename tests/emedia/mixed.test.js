@@ -3,7 +3,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
+const { test, afterEach } = require('node:test');
 const WebSocket = require('ws');
 
 const { create } = require('../../static/sdk/emedia.js');
@@ -13,6 +13,7 @@ const { APP_KEY, URL, WebUser, backend, tokenOf, until } = require('./web_sdk.js
 async function native(confrId, memName) {
   const { ticket, url } = await backend('POST', `/conferences/${confrId}/tickets`, { memName });
   const socket = new WebSocket(url);
+  open.push(() => socket.terminate());
   const told = [];
   const replies = new Map();
   let asked = 0;
@@ -48,11 +49,19 @@ async function ours(confrId, name) {
   listen('onMuteAll', () => true);
   listen('onConferenceExit', (reason) => reason);
   await mgr.joinConference(confrId, 'pw');
+  open.push(() => mgr.exitConference(confrId).catch(() => {})); // where it is over, it has left
   return { mgr, told };
 }
 
-test('the web SDK, our SDK and a native client see each other, each event once and in order', async () => {
+// What is left open when a test fails would keep the process alive, and nobody would hear why it failed.
+const open = [];
+afterEach(() => {
+  while (open.length) open.pop()();
+});
+
+test('the web SDK, our SDK and a native client see each other, each event once and in order', { timeout: 60_000 }, async () => {
   const alice = await WebUser.make('alice');
+  open.push(() => alice.close());
   const { id: confrId } = await alice.join(`mixed-${process.pid}-${Date.now()}`, { role: 7 });
   const bob = await ours(confrId, 'bob');
   const carol = await native(confrId, 'carol');
@@ -114,6 +123,4 @@ test('the web SDK, our SDK and a native client see each other, each event once a
       ['onConferenceExit', 12],
     ],
   );
-  alice.close();
-  carol.socket.close();
 });

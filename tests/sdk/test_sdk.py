@@ -42,7 +42,7 @@ def _node(*files: str, server: Confr | None = None) -> None:
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=LONGEST_SECONDS,
+        timeout=LONGEST_SECONDS - 20,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]

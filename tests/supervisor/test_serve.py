@@ -32,6 +32,15 @@ PORTS = ("CONFR_PORT", "CONFR_RTMP_PORT", "CONFR_MEDIA_HTTP_PORT")
 CHILDREN = {"postgres", "redis", "nginx", "control", "media", "media_worker", "web"}
 
 
+def pid_in(path: Path) -> int | None:
+    """Whom the file names; None when it has just gone with its process."""
+    try:
+        pid: int = json.loads(path.read_text())["pid"]
+    except FileNotFoundError:
+        return None
+    return pid
+
+
 class Served:
     """One `manage.py serve`, what it printed, and its processes."""
 
@@ -73,7 +82,7 @@ class Served:
 
     def children(self) -> dict[str, int]:
         files = (self.var / "run").glob("*.pid")
-        return {path.stem: json.loads(path.read_text())["pid"] for path in files}
+        return {path.stem: pid for path in files if (pid := pid_in(path)) is not None}
 
     def runs_again(self, name: str, killed: int) -> bool:
         return self.children().get(name, killed) != killed
