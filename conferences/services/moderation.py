@@ -262,7 +262,7 @@ def mute_all(
         change.record("conference.muted", actor, data=data, reason=reason)
         others = Member.objects.seated().select_related("user").exclude(role=Role.ADMIN)
         members = others.filter(conference=conference).exclude(user__name__in=except_names)
-        return _mute(change, actor, list(members), kinds, muted, reason, of_all=True)
+        return _mute(change, actor, list(members.order_by("number")), kinds, muted, reason, of_all=True)
 
 
 def _mute(
