@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import node
 from tests.server import CHECKOUT, Confr
 
 pytestmark = pytest.mark.server
@@ -55,7 +56,7 @@ def test_the_script_part_of_the_tour_enters_and_gets_an_address_to_push(confr: C
         " if (frame.id === 1) later(); if (frame.id === 2) anna.close(); };"
     )
     (tmp_path / "tour.js").write_text(f"{polyfill}\nconst ticketOfAnna = {ticket};\n{script}")
-    printed = _run(["node", "tour.js"], confr, tmp_path)
+    printed = node.run("tour.js", folder=tmp_path)
 
     frames = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     assert [frame["id"] for frame in frames if "result" in frame] == [1, 2]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +20,15 @@ from conferences.services.admission import release_client
 from conferences.services.conferences import destroy_conference, update_conference
 from conferences.services.oversight import take_whole
 from conferences.services.snapshots import facts_after
+from tests import node
 from tests.factories import Room, fake
-from tests.server import CHECKOUT
 
 SCRIPTS = Path(__file__).parent / "scripts"
-NODE = shutil.which("node") or "node"
 STEPS, EVERY = 120, 12
 
 
-def run_node(*arguments: str, given: bytes = b"") -> str:
-    done = subprocess.run([NODE, *arguments], input=given, cwd=CHECKOUT, capture_output=True, check=False, timeout=60)
-    assert done.returncode == 0, (done.stdout + done.stderr).decode()[-8000:]
-    return done.stdout.decode()
-
-
 def test_what_each_fact_makes_of_the_room() -> None:
-    run_node("--test", str(SCRIPTS / "console.test.mjs"))
+    node.run("--test", str(SCRIPTS / "console.test.mjs"))
 
 
 def test_every_fact_has_its_sentence() -> None:
@@ -175,4 +166,4 @@ def test_facts_on_a_stale_snapshot_make_a_fresh_one(request, media, kind: str, s
     stories.append({"stale": stale[-1], "facts": facts_of(room, stale[-1]["seq"]), "fresh": snapshot(room)})
 
     assert len(room.types()) > STEPS // 2
-    assert run_node(str(SCRIPTS / "replay.mjs"), given=json.dumps({"stories": stories}).encode())
+    assert node.run(str(SCRIPTS / "replay.mjs"), given=json.dumps({"stories": stories}))
