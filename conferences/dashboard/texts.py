@@ -38,7 +38,7 @@ EVENTS: dict[str, Text] = {
     "stream.added": _("{name} publishes {stream}"),
     "stream.changed": _("{name} switched sound or picture of {stream}"),
     "stream.removed": _("{name} publishes {stream} no more"),
-    "stream.refused": _("{stream} of {name} was cut: it showed what it may not"),
+    "stream.refused": _("{stream} of {name} was refused: there is no free seat for it, or it is muted"),
     "stream.watched": _("Staff watched {stream} of {name}"),
     "attributes.updated": _("The attributes were changed"),
     "message.broadcast": _("{name} to everybody: {content}"),

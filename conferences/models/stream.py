@@ -52,6 +52,8 @@ class Stream(models.Model):
     seat = models.CharField(max_length=8, choices=Kind.choices, blank=True)
     media_name = models.CharField(max_length=64, unique=True)
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.OFFERED)
+    # Why it was not let in, as its owner was told; "" once it is let in or offered anew.
+    refused = models.CharField(max_length=32, blank=True)
     video_off = models.BooleanField(default=False)
     audio_off = models.BooleanField(default=False)
     width = models.PositiveIntegerField(null=True, blank=True)

@@ -27,7 +27,7 @@ from conferences.media.base import MediaEvent, media_server
 from conferences.models import Conference, Kind, MediaSession, Member, Stream, Watch
 from conferences.permissions import Action, require
 from conferences.services.access import is_kept_out, require_live
-from conferences.services.streams import describe, only_carries, remove
+from conferences.services.streams import describe, only_carries, remove, tell_refusal
 from conferences.services.watching import watch_of
 
 STALL_SECONDS = 1.5
@@ -39,8 +39,10 @@ def admit_publisher(event: MediaEvent) -> None:
     While another client publishes the stream and its bytes grow, the newcomer is refused; has the other stood
     still for 1.5 s (a phone that changed networks), the newcomer takes the stream over without a fact.
 
+    Whose stream finds no seat, or is muted, is told; but once, however often its client tries again.
+
     Raises: MediaKeyInvalid, MediaKeyExpired, StreamNotFound, StreamEnded, StreamBusy, NotAllowed, Banned, Muted,
-    VideosFull, DesktopsFull, ConferenceClosed. Records: stream.added.
+    VideosFull, DesktopsFull, ConferenceClosed. Records: stream.added; stream.refused.
     """
     holder = _let_publish(event)
     if holder is None:
@@ -55,22 +57,43 @@ def admit_publisher(event: MediaEvent) -> None:
 
 
 def _let_publish(event: MediaEvent, instead_of: MediaSession | None = None) -> MediaSession | None:
-    """Let the client publish, or answer who does already."""
+    """Let the client publish, or answer who does already. What its owner is told of a refusal outlives it."""
     with changing_id(_conference_of(event.name)) as change:
         stream = _stream(event.name, change.conference)
         member = _entitled(stream, event, "publish", Action.PUBLISH)
-        if only_carries(stream, member) or (member and stream.kind in member.muted):
-            raise Muted(kind=stream.kind)
-        _refuse_the_revoked(event)
-        holder = _publisher(stream)
-        if holder is not None and holder == instead_of:
-            MediaSession.objects.filter(pk=holder.pk).update(closed_at=change.now)
-        elif holder is not None:
-            return None if _is_of(holder, event) else holder
-        if stream.state != Stream.State.LIVE:
-            _go_live(change, stream, member)
-        _open(change, stream, event, MediaSession.Action.PUBLISH, member)
+        try:
+            return _give_place(change, stream, member, event, instead_of)
+        except (Muted, VideosFull, DesktopsFull) as error:  # up to here nothing has changed
+            error.application_id = change.conference.application_id
+            _tell_once(change, stream, error.code)
+            refusal = error
+    raise refusal
+
+
+def _give_place(
+    change: Change, stream: Stream, member: Member | None, event: MediaEvent, instead_of: MediaSession | None
+) -> MediaSession | None:
+    if only_carries(stream, member) or (member and stream.kind in member.muted):
+        raise Muted(kind=stream.kind)
+    _refuse_the_revoked(event)
+    holder = _publisher(stream)
+    if holder is not None and holder == instead_of:
+        MediaSession.objects.filter(pk=holder.pk).update(closed_at=change.now)
+    elif holder is not None:
+        return None if _is_of(holder, event) else holder
+    if stream.state != Stream.State.LIVE:
+        _go_live(change, stream, member)
+    _open(change, stream, event, MediaSession.Action.PUBLISH, member)
     return None
+
+
+def _tell_once(change: Change, stream: Stream, code: str) -> None:
+    """Phones try again every second: their owner hears of it again only after the stream was let in or offered anew,
+    or when the cause is another."""
+    if stream.refused != code:
+        tell_refusal(change, stream, system(), code=code)
+        stream.refused = code
+        stream.save(update_fields=["refused"])
 
 
 def _publisher(stream: Stream) -> MediaSession | None:
@@ -98,7 +121,8 @@ def _go_live(change: Change, stream: Stream, member: Member | None) -> None:
     stream.seat = _take_media_seat(change, stream, member) if member else ""
     stream.state, stream.started_at, stream.bytes_in = Stream.State.LIVE, change.now, 0
     stream.video_off = stream.video_off or not (stream.seat or stream.kind)
-    stream.save(update_fields=["seat", "state", "started_at", "bytes_in", "video_off"])
+    stream.refused = ""
+    stream.save(update_fields=["seat", "state", "started_at", "bytes_in", "video_off", "refused"])
     change.record(
         "stream.added",
         _owner(stream, member),

@@ -86,6 +86,9 @@ def _offer(change: Change, member: Member, rtc_id: str, stream_type: int, kind: 
     if not made and stream.state == Stream.State.OFFERED and (stream.type, stream.kind) != (stream_type, kind):
         stream.type, stream.kind, stream.video_off = stream_type, kind, kind == Kind.AUDIO
         stream.save(update_fields=["type", "kind", "video_off"])
+    if stream.refused:  # who asks anew is told anew
+        stream.refused = ""
+        stream.save(update_fields=["refused"])
     stream.member, stream.conference = member, change.conference
     return stream
 
@@ -252,10 +255,15 @@ def hide(change: Change, stream: Stream, actor: Actor, *, code: str) -> None:
     remove(change, stream, actor, why="refused")
     stream.state = Stream.State.OFFERED
     stream.save(update_fields=["state", "seat", "video_off"])
+    tell_refusal(change, stream, actor, code=code)
+    drops.order(change, Q(stream=stream, action=MediaSession.Action.PUBLISH))
+
+
+def tell_refusal(change: Change, stream: Stream, actor: Actor, *, code: str) -> None:
+    """Tell the owner of a stream why it may not be in the room. Records: stream.refused."""
     number = stream.member.number if stream.member else 0
     data = {"member": number, "to": [number], "stream": describe(stream), "code": code}
     change.record("stream.refused", actor, data=data)
-    drops.order(change, Q(stream=stream, action=MediaSession.Action.PUBLISH))
 
 
 def only_carries(stream: Stream, member: Member | None) -> bool:

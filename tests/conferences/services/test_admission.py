@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 
@@ -11,11 +12,13 @@ from accounts.errors import NotAllowed
 from conferences.errors import (
     ConferenceClosed,
     DesktopsFull,
+    Muted,
     StreamBusy,
     StreamEnded,
     StreamNotFound,
     VideosFull,
 )
+from conferences.events import Viewer, view
 from conferences.media import keys
 from conferences.media.keys import MediaKeyExpired, MediaKeyInvalid
 from conferences.models import Kind, MediaSession, Role, Stream
@@ -32,7 +35,7 @@ from conferences.services.moderation import kick_members, mute_members
 from conferences.services.reconcile import reconcile
 from conferences.services.streams import own_url, pub_stream, stop_stream
 from tests import factories
-from tests.database import statements, together
+from tests.database import all_rows, statements, together
 
 CAMERA = {"id": "camera__Of_M2", "rtc_id": "camera", "type": 0, "kind": "video", "video_off": False, "audio_off": False}
 
@@ -100,23 +103,123 @@ def test_seats_are_taken_by_the_declared_kind(room, media):
 @pytest.mark.parametrize(
     ("kind", "error", "limit"), [("video", VideosFull, "videos"), ("desktop", DesktopsFull, "desktops")]
 )
-def test_media_seats_are_exact_and_the_refusal_names_the_limit(new_room, media, refused, kind, error, limit):
+def test_media_seats_are_exact_and_the_refusal_names_the_limit(new_room, media, kind, error, limit):
     room = new_room(limits={limit: 2})
     room.enter("bob")
     for number in range(2):
         room.publish("bob", f"s{number}", kind)
     stream, key = room.offer("bob", "late", kind)
     event = media.ask("publish", stream.media_name, key)
-    with refused(error, limit=limit, maximum=2):
+    with turned_away(room, event, error) as refusal:
         admit_publisher(event)
+    assert refusal.value.fields == {"limit": limit, "maximum": 2}
+    assert refusal.value.application_id == room.conference.application_id
     release_client(media.leave(factories.Publication(stream, key, _publisher_of(media, "s0")).event))
     admit_publisher(event)
+
+
+@contextmanager
+def turned_away(room, event, error):
+    """The publish is refused: it takes no seat, is let in nowhere, and is not in the room."""
+    before = (room.row.videos, room.row.desktops, MediaSession.objects.count(), Stream.objects.live().count())
+    with pytest.raises(error) as refusal:
+        yield refusal
+    assert (room.row.videos, room.row.desktops, MediaSession.objects.count(), Stream.objects.live().count()) == before
+    assert Stream.objects.get(media_name=event.name).state == "offered"
 
 
 def _publisher_of(media, rtc_id):
     stream = Stream.objects.get(rtc_id=rtc_id)
     session = MediaSession.objects.get(stream=stream)
     return replace(media.ask("publish", stream.media_name, ""), client_id=session.client_id)
+
+
+# Who is turned away is told why
+
+
+@pytest.fixture
+def knock(new_room, media):
+    """A room whose only seat for videos alice has, and bob's camera, which is turned away at each try."""
+    room = new_room(limits={"videos": 1})
+    room.enter("alice")
+    room.enter("bob")
+    first = room.publish("alice", "first")
+    stream, key = room.offer("bob")
+    event = media.ask("publish", stream.media_name, key)
+
+    def again(error):
+        with turned_away(room, event, error):
+            admit_publisher(event)
+
+    return room, first, event, again
+
+
+def refusals_of(room):
+    return [fact.data["code"] for fact in room.events("stream.refused")]
+
+
+def test_who_finds_no_seat_is_told_and_nobody_else(knock, published):
+    room, _, _, again = knock
+    published.facts()
+    again(VideosFull)
+    (told,) = published.facts()
+    number = room.member("bob").number
+    assert (told["type"], told["data"]) == (
+        "stream.refused",
+        {"member": number, "to": [number], "stream": CAMERA, "code": "videos_full"},
+    )
+    assert view(told, Viewer(number, Role.TALKER))
+    assert view(told, Viewer(room.member("alice").number, Role.ADMIN)) is None
+
+
+def test_who_tries_again_and_again_is_told_once(knock, media, published):
+    room, _, event, again = knock
+    again(VideosFull)
+    published.facts()
+    before = all_rows()
+    for _ in range(5):
+        again(VideosFull)
+    with pytest.raises(VideosFull):
+        admit_publisher(media.ask("publish", event.name, event.key))  # from another connection
+    assert all_rows() == before
+    assert published.facts() == []
+    assert refusals_of(room) == ["videos_full"]
+
+
+def test_who_asks_for_a_url_anew_is_told_anew(knock):
+    room, _, _, again = knock
+    again(VideosFull)
+    room.offer("bob")
+    again(VideosFull)
+    again(VideosFull)
+    assert refusals_of(room) == ["videos_full"] * 2
+
+
+def test_who_was_let_in_meanwhile_is_told_anew(knock, media):
+    room, first, event, again = knock
+    again(VideosFull)
+    release_client(media.leave(first.event))
+    admit_publisher(event)
+    release_client(replace(event, kind="unpublish"))
+    admit_publisher(media.ask("publish", first.event.name, first.key))
+    again(VideosFull)
+    again(VideosFull)
+    assert refusals_of(room) == ["videos_full"] * 2
+
+
+def test_another_cause_is_told_too(knock):
+    room, _, _, again = knock
+    again(VideosFull)
+    mute_members(actor=room.backend, confr_id=room.id, names=["bob"], kinds=[Kind.VIDEO], muted=True)
+    again(Muted)
+    again(Muted)
+    assert refusals_of(room) == ["videos_full", "muted"]
+
+
+def test_a_key_that_is_not_good_tells_nobody(knock, refused):
+    _, _, event, _ = knock
+    with refused(MediaKeyInvalid):
+        admit_publisher(replace(event, key=event.key[:-1]))
 
 
 def test_who_declares_nothing_is_audio_only_when_all_video_seats_are_taken(new_room, media):
@@ -449,14 +552,15 @@ def test_hooks_take_as_many_statements_in_a_full_room_as_in_an_empty_one(new_roo
     assert counts[0] == counts[1]
 
 
-def test_lowered_media_limits_cut_nobody_and_let_no_newcomer_in(room, media, refused):
+def test_lowered_media_limits_cut_nobody_and_let_no_newcomer_in(room, media):
     room.publish("bob", "one")
     room.publish("bob", "two")
     update_conference(actor=room.backend, confr_id=room.id, changes={"max_videos": 1})
     assert room.row.videos == 2
     stream, key = room.offer("bob", "three")
-    with refused(VideosFull):
-        admit_publisher(media.ask("publish", stream.media_name, key))
+    event = media.ask("publish", stream.media_name, key)
+    with turned_away(room, event, VideosFull):
+        admit_publisher(event)
 
 
 # Confr itself

@@ -389,6 +389,7 @@ def test_twenty_who_publish_at_once_never_pass_the_limit(new_room, media):
         events.append(media.ask("publish", stream.media_name, key))
     results = at_once(*(partial(admit_publisher, event) for event in events))
     assert kinds(results) == {type(None): 3, VideosFull: 17}
+    assert len(room.events("stream.refused")) == 17
     assert_consistent(room.conference)
 
 

@@ -127,6 +127,9 @@ def test_a_publisher_that_declares_nothing_is_audio_only_when_the_pictures_are_t
 
         third = room.offer("chen", kind="video")
         assert fails(third.start())
+        room["chen"].expect("onStreamRefused", streamId=third.stream_id, code="videos_full")
+        assert fails(third.start())
+        assert room.events("stream.refused") == ["stream.refused"]
         assert third.stat is None
         assert third.state == "offered"
 

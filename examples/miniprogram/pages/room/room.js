@@ -143,7 +143,7 @@ Page({
 
   /**
    * A new address each time: an old one may have been used up. Audio alone takes no seat of a video. A picture is not
-   * declared: then onPubVideoTooMuch says when there is no seat, where a declared one is turned away without a word.
+   * declared: then one is heard at once where there is no seat, until onPubVideoTooMuch says so.
    */
   async publish() {
     const before = this.rtcId;
