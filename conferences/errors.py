@@ -217,6 +217,11 @@ class RecordingDiskFull(DomainError):
     message = _("There is too little space left for recordings; ask the operator.")
 
 
+class RecordingFolderAway(DomainError):
+    code, http_status = "recording_folder_away", 503
+    message = _("The folder for recordings cannot be used; ask the operator.")
+
+
 class RecordingLinkInvalid(DomainError):
     code, http_status = "recording_link_invalid", 403
     message = _("The link is not one of ours; ask for a new one.")

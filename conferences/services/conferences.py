@@ -73,7 +73,8 @@ def create_conference(*, actor: Actor, wishes: Wishes) -> Created:
     """Begin a conference. A user creates as itself; an application may name the creator.
 
     Raises: ConferenceNameTaken, ConferenceLimitReached, Banned (from the whole application), NotAllowed,
-    ScopeMissing, UserNameInvalid; RecordingQuotaReached, RecordingDiskFull when it is to be recorded.
+    ScopeMissing, UserNameInvalid; RecordingQuotaReached, RecordingDiskFull, RecordingFolderAway when it is to be
+    recorded.
     Records: conference.created; recording.started; ticket.issued when there is a creator.
     """
     require(actor, Action.CREATE)
@@ -207,8 +208,8 @@ def update_conference(
 
     `rec` starts and stops the recording.
 
-    Raises: NotAllowed, ConferenceClosed, RecordingQuotaReached, RecordingDiskFull. Records: conference.updated with
-    what differs, if anything; recording.started or recording.stopped.
+    Raises: NotAllowed, ConferenceClosed, RecordingQuotaReached, RecordingDiskFull, RecordingFolderAway.
+    Records: conference.updated with what differs, if anything; recording.started or recording.stopped.
     """
     if unknown := changes.keys() - set(SETTINGS):
         raise ValueError(f"not settings of a conference: {sorted(unknown)}")

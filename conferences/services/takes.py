@@ -3,6 +3,7 @@ business."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +13,13 @@ from django.db.models import Sum
 
 from accounts.actors import Actor
 from accounts.models import Application
-from conferences.errors import RecordingDiskFull, RecordingOff, RecordingQuotaReached
+from conferences.errors import RecordingDiskFull, RecordingFolderAway, RecordingOff, RecordingQuotaReached
 from conferences.events import Change, changing
 from conferences.models import Conference, Recording, StopReason, Take
 from conferences.permissions import Action
 from conferences.services.access import authorise
+
+logger = logging.getLogger(__name__)
 
 
 def start_recording(
@@ -32,7 +35,8 @@ def start_recording(
     `merge`: whether all become one file at the end, as the conference says when it is None; `canvas`: how it looks
     (`Take.canvas`).
 
-    Raises: NotAllowed, ConferenceClosed, RecordingQuotaReached, RecordingDiskFull. Records: recording.started.
+    Raises: NotAllowed, ConferenceClosed, RecordingQuotaReached, RecordingDiskFull, RecordingFolderAway.
+    Records: recording.started.
     """
     with changing(actor, confr_id) as change:
         authorise(change, actor, Action.RECORD)
@@ -99,7 +103,7 @@ def running_take(conference: Conference) -> Take | None:
 def begin_take(change: Change, actor: Actor, *, canvas: Mapping[str, Any] | None = None, reason: str = "") -> None:
     """Begin to record in an open change.
 
-    Raises: RecordingQuotaReached, RecordingDiskFull. Records: recording.started.
+    Raises: RecordingQuotaReached, RecordingDiskFull, RecordingFolderAway. Records: recording.started.
     """
     require_space(change.conference.application)
     change.conference.rec, change.conference.rec_paused = True, False
@@ -141,10 +145,15 @@ def end_take(change: Change, why: StopReason) -> int | None:
 
 
 def require_space(application: Application) -> None:
-    """Raises: RecordingQuotaReached, RecordingDiskFull."""
+    """Raises: RecordingQuotaReached, RecordingDiskFull, RecordingFolderAway."""
     if is_over_quota(application):
         raise RecordingQuotaReached(maximum=application.max_recording_bytes)
-    if is_disk_full():
+    try:
+        is_full = is_disk_full()
+    except OSError as error:
+        logger.error("the folder for recordings cannot be used: %s", error)
+        raise RecordingFolderAway() from error
+    if is_full:
         raise RecordingDiskFull()
 
 
@@ -160,6 +169,6 @@ def used_bytes(application_id: int) -> int:
 
 
 def is_disk_full() -> bool:
-    """Whether less is free where recordings are made than must stay free."""
+    """Whether less is free where recordings are made than must stay free. Raises: OSError."""
     settings.RECORDINGS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     return bool(shutil.disk_usage(settings.RECORDINGS_DIR).free < settings.RECORDING_MIN_FREE_BYTES)

@@ -16,6 +16,7 @@ from conferences.errors import (
     ConferenceClosed,
     ConferenceNotFound,
     RecordingDiskFull,
+    RecordingFolderAway,
     RecordingHeld,
     RecordingNotFailed,
     RecordingNotFound,
@@ -35,7 +36,7 @@ class StartView(ApiView):
         "startRecording",
         body=shapes.RecordingStart,
         answer=shapes.RecordingFlags,
-        refusals=(*GONE, RecordingQuotaReached, RecordingDiskFull, UserNameInvalid),
+        refusals=(*GONE, RecordingQuotaReached, RecordingDiskFull, RecordingFolderAway, UserNameInvalid),
     )
     def post(self, call: Call, confr_id: str) -> Conference:
         """Record every live stream of a conference from now on. Its members are told."""

@@ -337,6 +337,7 @@ ERRORS: dict[str, int] = {
     "picture_not_ready": -408,
     "rate_limited": -408,
     "recording_disk_full": -534,
+    "recording_folder_away": -534,
     "recording_held": -534,
     "recording_link_expired": -534,
     "recording_link_invalid": -101,

@@ -73,6 +73,16 @@ def test_what_cannot_be_drawn_is_refused(wish, backend, path):
     refused(lambda: backend.post(f"{path}/start", wish), 400, "bad_parameters")
 
 
+def test_a_folder_that_cannot_be_used_is_said_and_nothing_begins(backend, room, path, settings, tmp_path, caplog):
+    settings.RECORDINGS_DIR = tmp_path / "recordings"
+    settings.RECORDINGS_DIR.symlink_to(tmp_path / "unmounted")
+    refused(lambda: backend.post(f"{path}/start"), 503, "recording_folder_away")
+    assert str(settings.RECORDINGS_DIR) in caplog.text
+
+    settings.RECORDINGS_DIR.unlink()
+    assert answered(backend.post(f"{path}/start"))["rec"] is True
+
+
 def test_recordings_are_listed_for_the_application_and_for_a_conference(backend, as_member, room, ready):
     (item,) = answered(backend.get("/recordings"))["items"]
     assert answered(backend.get(f"/conferences/{room.id}/recordings?state=ready"))["total"] == 1

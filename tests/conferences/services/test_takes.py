@@ -9,6 +9,7 @@ from conferences.errors import (
     ConferenceClosed,
     ConferenceNotFound,
     RecordingDiskFull,
+    RecordingFolderAway,
     RecordingOff,
     RecordingQuotaReached,
 )
@@ -132,4 +133,15 @@ def test_on_a_full_disk_nothing_new_is_recorded(room, new_room, refused, setting
     with refused(RecordingDiskFull):
         takes.start_recording(actor=room.backend, confr_id=room.id)
     with refused(RecordingDiskFull):
+        new_room(rec=True)
+
+
+def test_where_the_folder_cannot_be_used_nothing_new_is_recorded(room, new_room, refused, settings, tmp_path):
+    (tmp_path / "file").touch()
+    settings.RECORDINGS_DIR = tmp_path / "file" / "recordings"
+    with refused(RecordingFolderAway):
+        takes.start_recording(actor=room.backend, confr_id=room.id)
+    with refused(RecordingFolderAway):
+        update_conference(actor=room.backend, confr_id=room.id, changes={"rec": True})
+    with refused(RecordingFolderAway):
         new_room(rec=True)
