@@ -81,12 +81,21 @@ class EmediaClient:
     async def ask(self, op: int, **fields: Any) -> Json:
         """Send a frame and wait for its reply."""
         tsx_id = fields.pop("tsxId", f"MSG1600000000000-{next(self._ids)}")
-        reply = asyncio.get_running_loop().create_future()
-        self._replies[tsx_id] = reply
+        reply = self._expect(tsx_id)
         await self.send(op=op, tsxId=tsx_id, **fields)
         async with asyncio.timeout(DEADLINE):
-            answer: Json = await reply
-        return answer
+            return await reply
+
+    async def ask_as_it_is(self, message: str | bytes) -> Json:
+        """Send what is no frame, and wait for the reply, which can name none."""
+        reply = self._expect("")
+        await self.socket.send(message)
+        async with asyncio.timeout(DEADLINE):
+            return await reply
+
+    def _expect(self, tsx_id: str) -> asyncio.Future[Json]:
+        self._replies[tsx_id] = asyncio.get_running_loop().create_future()
+        return self._replies[tsx_id]
 
     async def send(self, **frame: Any) -> None:
         if "sessId" in self.entered and "sessId" not in frame:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from accounts.errors import BadParameters, DomainError
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 MINI_PROGRAM = "MINI_PROGRAM"
 MAX_NICK_NAME, MAX_EXT = 64, 4096
 LEFT = 1000
+UNREADABLE = _('The frame cannot be read; send text frames of JSON, {"op": …, "tsxId": "…"}.')
 
 
 class EmediaConsumer(ConferenceConsumer):
@@ -129,7 +131,7 @@ class EmediaConsumer(ConferenceConsumer):
             fields = Fields.parse(text)
             op, tsx_id = fields.whole("op"), fields.text("tsxId", 64)
         except BadParameters:
-            raise FrameMalformed() from None
+            raise FrameMalformed(UNREADABLE) from None
         return Frame(tsx_id, "enter" if op == codec.ENTER else str(op), fields)
 
     def encoder(self, admission: Admission) -> FrameEncoder:

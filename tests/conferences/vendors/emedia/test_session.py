@@ -113,6 +113,22 @@ async def test_the_member_too_many_of_a_small_circle_is_refused_with_522(meet: M
 # What is told, and in which order
 
 
+@pytest.mark.parametrize("message", ["", "x", "[]", "5", '{"op": "x"}', '{"op": 1000, "tsxId": 5}', b"\x00\xff"])
+async def test_what_is_no_frame_is_refused_in_the_words_of_this_protocol(message: str | bytes, meet: Meet) -> None:
+    meeting = await meet()
+    bob = await meeting.join("bob", lang="zh-hans")
+    alice = meeting.alice.socket
+    await alice.until(300)
+    before = (await in_thread(meeting.room.types), len(alice.frames))
+    refusal = await bob.socket.ask_as_it_is(message)
+    assert (refusal["op"], refusal["tsxId"], refusal["result"]) == (1001, "", -200)
+    assert refusal["msg"].startswith("无法读取此帧")
+    assert refusal["msg"].endswith('{"op": …, "tsxId": "…"}。')
+    assert (await alice.ask_as_it_is(message))["msg"].endswith('{"op": …, "tsxId": "…"}.')
+    assert (await bob.socket.ask(1000))["result"] == 0
+    assert (await in_thread(meeting.room.types), len(alice.frames)) == (before[0], before[1] + 1)
+
+
 async def test_every_push_has_the_receivers_sess_id(meet: Meet) -> None:
     meeting = await meet("bob", "carol")
     await in_thread(meeting.room.publish, "carol")
