@@ -115,3 +115,31 @@ def statements() -> Iterator[list[dict[str, str]]]:
         found += connection.queries
     finally:
         connection.force_debug_cursor = was
+
+
+EXPLAINED = {"SELECT", "WITH", "INSERT", "UPDATE"}
+
+
+@contextmanager
+def rows_in_vain() -> Iterator[list[tuple[int, str]]]:
+    """The most rows that a step of each statement of the block read and threw away, and the statement.
+
+    Each statement is explained before it is run: run, measured, and taken back.
+    """
+    found: list[tuple[int, str]] = []
+
+    def explain(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if sql.split()[0] in EXPLAINED:
+            driver = connection.connection
+            with driver.transaction(force_rollback=True), driver.cursor() as cursor:
+                (((plan,),),) = cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+                found.append((_in_vain(plan["Plan"]), sql))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield found
+
+
+def _in_vain(step: dict[str, Any]) -> int:
+    removed: int = step.get("Rows Removed by Filter", 0) + step.get("Rows Removed by Join Filter", 0)
+    return max([removed, *map(_in_vain, step.get("Plans", ()))])

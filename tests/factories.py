@@ -17,7 +17,7 @@ from conferences.media.fake import FakeMediaServer
 from conferences.models import Conference, ConferenceType, Event, Member, Role, Stream
 from conferences.services import admission, conferences, members, streams, tickets
 from conferences.services.conferences import Wishes
-from conferences.services.members import Entrance
+from conferences.services.members import Entrance, Loss
 from conferences.services.tickets import Issued
 
 Found = TypeVar("Found")
@@ -112,7 +112,7 @@ class Room:
     def lose(self, name: str) -> None:
         """The user's socket goes away."""
         member = self.member(name)
-        members.lose(conference_id=self.conference.pk, member_id=member.pk, connection=member.connection)
+        members.lose(conference_id=self.conference.pk, losses=[Loss(member.pk, member.connection)])
 
     def offer(self, name: str, rtc_id: str = "camera", kind: str = "video", **options: Any) -> tuple[Stream, str]:
         """The stream that a member may publish now, and the media key for it."""

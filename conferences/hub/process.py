@@ -27,7 +27,7 @@ from conferences.hub.room import Fact, Listener, Room
 from conferences.hub.shared import Shared
 from conferences.models import ExitReason
 from conferences.services import members, snapshots
-from conferences.services.members import Arrival
+from conferences.services.members import Arrival, Loss
 from conferences.services.snapshots import MemberPage, PageQuestion, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,8 @@ class Hub:
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._filling: set[int] = set()
-        self._goodbyes: asyncio.Queue[tuple[int, int, str, int | None]] = asyncio.Queue()
+        self._goodbyes: dict[int, list[Loss]] = {}
+        self._gone = asyncio.Event()
         self.doors = Shared[Arrival, Admission | DomainError](doors.let_in)
         self.snapshots = Shared[int, Snapshot](doors.look_in)
         self.pages = Shared[PageQuestion, MemberPage | DomainError](snapshots.list_members)
@@ -163,9 +164,10 @@ class Hub:
             room.close()
             del self._rooms[room.conference_id]
 
-    def say_goodbye(self, conference_id: int, member_id: int, connection: str, told: int | None) -> None:
-        """The seat's socket is gone: tell the seat, as often as it takes. `told`: as `members.lose` has it."""
-        self._goodbyes.put_nowait((conference_id, member_id, connection, told))
+    def say_goodbye(self, conference_id: int, *losses: Loss) -> None:
+        """Sockets of a conference are gone: tell their seats, as often as it takes."""
+        self._goodbyes.setdefault(conference_id, []).extend(losses)
+        self._gone.set()
 
     # Facts in
 
@@ -233,7 +235,7 @@ class Hub:
 
     async def _part_from_strays(self) -> None:
         """Say goodbye to seats of this process that no socket holds, once they were found so twice."""
-        before: set[tuple[int, int, str]] = set()
+        before: set[tuple[int, Loss]] = set()
         while True:
             await asyncio.sleep(STRAYS_SECONDS)
             try:
@@ -241,8 +243,8 @@ class Hub:
             except DatabaseError as error:
                 logger.warning("seats without a socket were not looked for: %s", type(error).__name__)
                 continue
-            for conference_id, member_id, connection in strays & before:
-                self.say_goodbye(conference_id, member_id, connection, None)
+            for conference_id, loss in strays & before:
+                self.say_goodbye(conference_id, loss)
             before = strays
 
     async def _tick(self) -> None:
@@ -268,17 +270,23 @@ class Hub:
                     room.receive([_audience_note(progress)])
 
     async def _say_goodbyes(self) -> None:
+        """For one conference after the other, so that a thousand sockets that go at once leave threads for others."""
         while True:
-            conference_id, member_id, connection, told = await self._goodbyes.get()
-            try:
-                await in_thread(
-                    members.lose, conference_id=conference_id, member_id=member_id, connection=connection, told=told
-                )
-            except ConferenceNotFound:
-                continue  # purged meanwhile, and the seat with it
-            except (DatabaseError, Busy):
-                self.say_goodbye(conference_id, member_id, connection, told)
-                await asyncio.sleep(TICK_SECONDS)
+            await self._gone.wait()
+            self._gone.clear()
+            while self._goodbyes:
+                conference_id = next(iter(self._goodbyes))
+                losses = self._goodbyes.pop(conference_id)
+                await self._say_goodbye(conference_id, losses)
+
+    async def _say_goodbye(self, conference_id: int, losses: list[Loss]) -> None:
+        try:
+            await in_thread(members.lose, conference_id=conference_id, losses=losses)
+        except ConferenceNotFound:
+            pass  # purged meanwhile, and the seats with it
+        except (DatabaseError, Busy):
+            self.say_goodbye(conference_id, *losses)
+            await asyncio.sleep(TICK_SECONDS)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -30,7 +30,7 @@ from conferences.live.operations import OPERATIONS, Seated
 from conferences.live.shapes import Field, Shape, one_of, read, text, whole
 from conferences.models import ExitReason, Member
 from conferences.services import snapshots, tickets
-from conferences.services.members import Arrival, Entrance
+from conferences.services.members import Arrival, Entrance, Loss
 
 ENTER_SECONDS = 10
 HEARTBEAT_SECONDS = 25
@@ -252,7 +252,7 @@ class ConferenceConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Chann
         if self.admission is not None and not (self.listener and self.listener.ended):
             member = self.admission.member
             told = self.listener.sent if self.listener and self.close_code in WELL_CLOSED else None
-            hub.say_goodbye(member.conference_id, member.pk, self.connection, told)
+            hub.say_goodbye(member.conference_id, Loss(member.pk, self.connection, told))
 
     # Operations
 

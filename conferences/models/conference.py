@@ -100,10 +100,15 @@ def ends_at(reason: CloseReason) -> Expression:
 
 
 def by_confr_id(confr_id: str, application_id: int | None) -> tuple[str, list[object]]:
-    """The condition, and its values, of one conference of an application (None: of any)."""
+    """The condition, and its values, of one conference of an application (None: of any).
+
+    Not `application_id = …`: for which PostgreSQL, as long as it knows little of a young table, may go through all
+    conferences of the application.
+    """
     if application_id is None:
         return "WHERE confr_id = %s", [confr_id]
-    return "WHERE confr_id = %s AND conferences_conference.application_id = %s", [confr_id, application_id]
+    is_its = "conferences_conference.application_id IS NOT DISTINCT FROM %s"
+    return f"WHERE confr_id = %s AND {is_its}", [confr_id, application_id]
 
 
 class Conference(models.Model):
@@ -116,7 +121,8 @@ class Conference(models.Model):
         LIVE = "live", _("live")
         CLOSED = "closed", _("closed")
 
-    application = models.ForeignKey(Application, models.CASCADE, related_name="conferences")
+    # No index of its own: one below begins with it.
+    application = models.ForeignKey(Application, models.CASCADE, related_name="conferences", db_index=False)
     confr_id = models.CharField(max_length=32, unique=True, default=new_confr_id)
     name = models.CharField(_("name"), max_length=128, blank=True)
     type = models.PositiveSmallIntegerField(_("type"), choices=ConferenceType.choices)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -52,16 +53,23 @@ class MemberQuerySet(models.QuerySet["Member"]):
         addresses = [member.address or None for member in members]
         return Statement(sql, [connections, ids, processes, ids, addresses, ids, which])
 
-    def lose(self, member_id: int, connection: str, now: datetime) -> int | None:
-        """Note that a socket went away; answers the member's number, None where it held no seat any more.
+    def lose(self, sockets: Collection[tuple[int, str]], now: datetime) -> dict[tuple[int, str], int]:
+        """Note that sockets went away, each a member's id and its connection; answers the numbers of the members who
+        held their seats with them until now.
 
-        The plain form is `filter(pk=…, connection=…, state=PRESENT).update(state=RECONNECTING, lost_at=now)`.
+        The plain form is, for each, `filter(pk=…, connection=…, state=PRESENT).update(state=RECONNECTING,
+        lost_at=now)`.
         """
         sql = """
-            UPDATE conferences_member SET state = 'reconnecting', lost_at = %s
-            WHERE id = %s AND connection = %s AND state = 'present' RETURNING number
+            UPDATE conferences_member m SET state = 'reconnecting', lost_at = %s
+            FROM json_to_recordset(%s) AS gone(id bigint, connection text)
+            WHERE m.id = gone.id AND m.connection = gone.connection AND m.state = 'present'
+            RETURNING m.id, m.connection, m.number
         """
-        return next((number for (number,) in rows.execute(sql, [now, member_id, connection])), None)
+        gone = orjson.dumps([{"id": member_id, "connection": connection} for member_id, connection in sockets])
+        return {
+            (member_id, connection): number for member_id, connection, number in rows.execute(sql, [now, gone.decode()])
+        }
 
     def end_seats(self, member_ids: Sequence[int], reason: int, now: datetime) -> Emptied:
         """Mark seats as ended and revoke the open media sessions of who sat there, in one statement.
@@ -153,9 +161,9 @@ class Member(models.Model):
         RECONNECTING = "reconnecting", _("reconnecting")
         EXITED = "exited", _("exited")
 
-    # No index of its own: one below begins with it.
+    # No indexes of their own: some below begin with them.
     conference = models.ForeignKey(Conference, models.CASCADE, related_name="members", db_index=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="seats")
+    user = models.ForeignKey(User, models.CASCADE, related_name="seats", db_index=False)
     number = models.PositiveIntegerField()
     role = models.PositiveSmallIntegerField(_("role"), choices=Role.choices)
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.PRESENT)
@@ -185,6 +193,10 @@ class Member(models.Model):
             ),
         ]
         indexes = [
+            # Who is inside, in order: of a long conference most have left.
+            models.Index(fields=["conference", "number"], condition=~models.Q(state="exited"), name="member_seated"),
+            # With the conference: of the seats that somebody had in a year, one conference's are asked for.
+            models.Index(fields=["user", "conference"], name="member_by_user"),
             # Not of all seats: it would be small enough to be taken for a way to the seats of one conference.
             models.Index(fields=["process"], condition=models.Q(state="present"), name="member_by_process"),
             models.Index(fields=["lost_at"], condition=models.Q(state="reconnecting"), name="member_lost"),

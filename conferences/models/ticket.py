@@ -56,9 +56,10 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
                 {kept_out("u.application_id", "conferences_ticket.conference_id", "u.id", address)},
                 nextval('conferences_member_id_seq')
             FROM conferences_ticket JOIN accounts_user u ON u.id = conferences_ticket.user_id
-                JOIN conferences_conference ON conferences_conference.id = conferences_ticket.conference_id
+                JOIN conferences_conference
+                    ON conferences_ticket.conference_id IS NOT DISTINCT FROM conferences_conference.id
                 LEFT JOIN conferences_member ON conferences_member.user_id = u.id
-                    AND conferences_member.conference_id = conferences_ticket.conference_id
+                    AND conferences_member.conference_id = conferences_conference.id
                     AND conferences_member.state <> 'exited'
             WHERE conferences_ticket.id = ANY(%(tickets)s::bigint[]) AND conferences_conference.id = %(conference)s
             FOR UPDATE OF conferences_conference

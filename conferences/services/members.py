@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,8 @@ from conferences.services.streams import end_streams, open_streams
 from conferences.services.takes import end_take
 
 LEASE_SECONDS = 2
+# More would hold the lock of their conference for too long.
+LOSSES_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,17 @@ class Entry:
 
     member: Member
     returned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A member's socket that went away. `told` is the last number that the client has surely heard; None when nobody
+    can know.
+    """
+
+    member_id: int
+    connection: str
+    told: int | None = None
 
 
 def enter(*, ticket_text: str, entrance: Entrance) -> Entry:
@@ -244,15 +258,23 @@ def leave(*, actor: Actor, confr_id: str, user_id: int) -> None:
         end_seats(change, [seat], ExitReason.LEFT, actor)
 
 
-def lose(*, conference_id: int, member_id: int, connection: str, told: int | None = None) -> None:
-    """A socket went away: the seat waits for its member, unless another socket holds it by now.
+def lose(*, conference_id: int, losses: Sequence[Loss]) -> None:
+    """Sockets of one conference went away: their seats wait for their members, unless other sockets hold them by now.
 
-    `told` is the last number that the client has surely heard; None when nobody can know. Records: member.lost.
+    Many go in several transactions, and may be lost once more should one of these fail. Raises: ConferenceNotFound,
+    Busy. Records: member.lost for each seat.
     """
+    for start in range(0, len(losses), LOSSES_AT_ONCE):
+        _lose(conference_id, losses[start : start + LOSSES_AT_ONCE])
+
+
+def _lose(conference_id: int, losses: Sequence[Loss]) -> None:
     with changing_id(conference_id) as change:
-        number = Member.objects.lose(member_id, connection, change.now)
-        if number is not None:
-            change.record("member.lost", system(), data={"member": number, "told": told})
+        numbers = Member.objects.lose([(loss.member_id, loss.connection) for loss in losses], change.now)
+        for loss in losses:
+            number = numbers.pop((loss.member_id, loss.connection), None)
+            if number is not None:
+                change.record("member.lost", system(), data={"member": number, "told": loss.told})
 
 
 def end_seats(change: Change, members: Collection[Member], reason: ExitReason, actor: Actor, *, note: str = "") -> None:
@@ -340,13 +362,14 @@ def take_back(process: str, connections: Collection[str]) -> int:
     return len(found)
 
 
-def strays(process: str, connections: Collection[str]) -> list[tuple[int, int, str]]:
-    """Seats that count as present on a socket of this process, but on none of these: conference, seat, connection.
+def strays(process: str, connections: Collection[str] = ()) -> list[tuple[int, Loss]]:
+    """Seats that count as present on a socket of this process, but on none of these, with their conferences' ids.
 
     What came between an entry's commit and its answer left them, as when the database went away just then.
     """
     present = Member.objects.filter(process=process, state=Member.State.PRESENT)
-    return list(present.exclude(connection__in=connections).values_list("conference_id", "pk", "connection"))
+    found = present.exclude(connection__in=connections).values_list("conference_id", "pk", "connection")
+    return [(conference_id, Loss(member_id, connection)) for conference_id, member_id, connection in found]
 
 
 def end_lease(process: str) -> None:
@@ -364,10 +387,12 @@ def sweep_leases(*, grace: timedelta = timedelta(seconds=3 * LEASE_SECONDS)) -> 
     late.update(misses=F("misses") + 1)
     lost = 0
     for lease in late.filter(misses__gte=2):
-        held = Member.objects.filter(process=lease.process, state=Member.State.PRESENT)
-        for member_id, conference_id, connection in held.values_list("pk", "conference_id", "connection"):
-            lose(conference_id=conference_id, member_id=member_id, connection=connection)
-            lost += 1
+        left = defaultdict[int, list[Loss]](list)
+        for conference_id, loss in strays(lease.process):
+            left[conference_id].append(loss)
+        for conference_id, losses in left.items():
+            lose(conference_id=conference_id, losses=losses)
+            lost += len(losses)
         lease.delete()
     return lost
 

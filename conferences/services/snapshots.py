@@ -81,7 +81,8 @@ SELECT {rows.columns(Conference)},
   ORDER BY m.number LIMIT {PAGE + 1}) shown),
 (SELECT json_agg(seats)::text FROM (
   SELECT m.number AS member, m.role, m.muted, m.state, m.exit_reason AS reason, m.connection
-  FROM {_SEATS} AND m.number = ANY(%(numbers)s)) seats),
+  FROM unnest(%(numbers)s::int[]) asked JOIN conferences_member m
+  ON m.conference_id = conferences_conference.id AND m.number = asked) seats),
 (SELECT json_agg(live)::text FROM (
   SELECT coalesce(m.number, 0) AS member, coalesce(u.name, '') AS name,
   s.rtc_id, s.type, s.kind, s.video_off, s.audio_off FROM conferences_stream s

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 
-from conferences.models import Role
+from accounts.models import User
+from conferences.models import Ban, Conference, Member, Role, Ticket
 from conferences.services import admission, conferences, members, messages, moderation, roles, snapshots
 from conferences.services.conferences import Wishes
+from conferences.services.members import Loss
 from conferences.services.snapshots import PageQuestion
 from tests import factories
-from tests.database import statements
+from tests.database import rows_in_vain, statements
 from tests.factories import Room, fake
 
 Act = Callable[[], object]
@@ -51,7 +54,8 @@ def list_members(room: Room) -> Act:
 
 def lose(room: Room) -> Act:
     member = room.member("m1")
-    return lambda: members.lose(conference_id=room.conference.pk, member_id=member.pk, connection=member.connection)
+    losses = [Loss(member.pk, member.connection)]
+    return lambda: members.lose(conference_id=room.conference.pk, losses=losses)
 
 
 def leave(room: Room, name: str = "m1") -> Act:
@@ -157,3 +161,46 @@ def test_one_member_is_no_array(new_room: Callable[..., Room], prepare: Prepare)
     room.enter("m1", Role.TALKER)
     found = [sql for sql in counted(prepare, room) if "FOR UPDATE" not in sql]
     assert [sql for sql in found if "= ANY(" in sql] == []
+
+
+HISTORY = 60
+
+
+def live_long(room: Room) -> None:
+    """A history: of the application, of a user, of the conference, and many who were kicked."""
+    application, conference = room.conference.application, room.conference
+    past = Conference.objects.bulk_create(
+        Conference(application=application, type=11, max_talkers=9, max_videos=9, max_audience=9, max_desktops=1,
+                   default_role=Role.TALKER, state=Conference.State.CLOSED)
+        for _ in range(HISTORY)
+    )  # fmt: skip
+    regular = room.member("m1").user
+    others = User.objects.bulk_create(User(application=application, name=f"o{n}") for n in range(HISTORY))
+    left = {"role": Role.TALKER, "state": Member.State.EXITED, "entered_at": timezone.now()}
+    Member.objects.bulk_create(Member(conference=each, user=regular, number=1, **left) for each in past)
+    Member.objects.bulk_create(
+        Member(conference=conference, user=user, number=1000 + n, **left) for n, user in enumerate(others)
+    )
+    Ticket.objects.bulk_create(
+        Ticket(conference=conference, user=user, role=Role.TALKER, expires_at=timezone.now()) for user in others
+    )
+    for held in (None, conference):
+        Ban.objects.bulk_create(Ban(application=application, conference=held, user=user) for user in others)
+
+
+@pytest.mark.parametrize("prepare", [prepare for prepare, _ in COUNTS if prepare not in {grant_to_three, kick_three}])
+def test_a_hot_verb_reads_nothing_of_a_long_history(
+    new_room: Callable[..., Room], media: object, prepare: Prepare
+) -> None:
+    """Nor does PostgreSQL think that it should while it knows nothing of the tables, as on the first day. Several
+    members at once it may find by going through all of the conference.
+    """
+    room = new_room(11)
+    for number in range(4):
+        room.enter(f"m{number}", Role.TALKER if number else Role.ADMIN)
+    live_long(room)
+    act = prepare(room)
+    with rows_in_vain() as found:
+        act()
+    assert found
+    assert [each for each in found if each[0] >= HISTORY] == []

@@ -8,6 +8,7 @@ from accounts.threads import in_thread
 from conferences import delivery
 from conferences.models import ExitReason, Member
 from conferences.services import conferences, members, messages
+from conferences.services.members import Loss
 from tests.conferences.live.conftest import Enter, state_of, ticket
 from tests.factories import Room
 from tests.live_client import Refused
@@ -53,7 +54,8 @@ async def test_a_late_goodbye_of_an_old_socket_hurts_nobody(enter: Enter, room: 
     before = await in_thread(room.member, "dora")
     new = await enter(text)
     await old.closed()
-    await in_thread(members.lose, conference_id=room.conference.pk, member_id=before.pk, connection=before.connection)
+    losses = [Loss(before.pk, before.connection)]
+    await in_thread(members.lose, conference_id=room.conference.pk, losses=losses)
     await new.ask("ping")
     assert (await in_thread(room.member, "dora")).state == Member.State.PRESENT
     assert await in_thread(lambda: room.events("member.lost")) == []

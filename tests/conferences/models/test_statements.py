@@ -279,15 +279,20 @@ def test_coming_back_is_a_save_of_each(room):
 
 
 def test_losing_a_socket_is_an_update_of_who_is_present_with_it(room):
-    bob = room.member("bob")
-    present = Member.objects.filter(pk=bob.pk, connection=bob.connection, state=Member.State.PRESENT)
+    alice, bob, carol = (room.member(name) for name in ("alice", "bob", "carol"))
+    sockets = [(bob.pk, bob.connection), (carol.pk, "another"), (alice.pk, alice.connection), (bob.pk, "older")]
+    numbers = {(bob.pk, bob.connection): bob.number, (alice.pk, alice.connection): alice.number}
 
     def ours():
-        assert Member.objects.lose(bob.pk, bob.connection, NOW) == bob.number
-        assert Member.objects.lose(bob.pk, bob.connection, NOW) is None
-        assert Member.objects.lose(room.member("carol").pk, "another", NOW) is None
+        assert Member.objects.lose(sockets, NOW) == numbers
+        assert Member.objects.lose(sockets, NOW) == {}
 
-    assert undone(ours) == undone(lambda: present.update(state=Member.State.RECONNECTING, lost_at=NOW))
+    def plain():
+        for pk, socket in sockets:
+            present = Member.objects.filter(pk=pk, connection=socket, state=Member.State.PRESENT)
+            present.update(state=Member.State.RECONNECTING, lost_at=NOW)
+
+    assert undone(ours) == undone(plain)
 
 
 def test_ending_seats_is_an_update_of_each_kind(room, media):

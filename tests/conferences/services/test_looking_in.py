@@ -20,6 +20,7 @@ from conferences.errors import (
 from conferences.models import ConferenceType, Role
 from conferences.services import members, moderation, snapshots
 from conferences.services.conferences import destroy_conference
+from conferences.services.members import Loss
 from conferences.services.questions import look_in, visible_member
 from conferences.services.tickets import issue_ticket
 from tests.factories import Room, backend, entrance
@@ -114,7 +115,7 @@ def test_a_ticket_may_be_refused_while_there_is_no_seat(
 
 def lose(room: Room, name: str, told: int | None) -> None:
     member = room.member(name)
-    members.lose(conference_id=room.conference.pk, member_id=member.pk, connection=member.connection, told=told)
+    members.lose(conference_id=room.conference.pk, losses=[Loss(member.pk, member.connection, told)])
 
 
 def come_back(room: Room, name: str) -> Any:

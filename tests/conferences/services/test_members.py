@@ -17,10 +17,21 @@ from conferences.errors import (
 )
 from conferences.models import CloseReason, Conference, ConferenceType, ExitReason, Kind, Lease, Member, Role
 from conferences.services.conferences import update_conference
-from conferences.services.members import enter, leave, lose, renew_lease, sweep_leases, sweep_lost, take_back
+from conferences.services.members import (
+    LOSSES_AT_ONCE,
+    Loss,
+    enter,
+    leave,
+    lose,
+    renew_lease,
+    sweep_leases,
+    sweep_lost,
+    take_back,
+)
 from conferences.services.moderation import Hold, ban_addresses, mute_all
 from conferences.services.roles import grant_role
 from tests import factories
+from tests.database import statements
 from tests.factories import entrance
 
 
@@ -234,9 +245,22 @@ def test_a_late_goodbye_of_an_old_socket_hurts_nobody(room, published):
     enter(ticket_text=room.ticket("bob").text, entrance=entrance(connection="second"))
     published.facts()
     before = room.row.last_seq
-    lose(conference_id=room.conference.pk, member_id=room.member("bob").pk, connection=first)
+    lose(conference_id=room.conference.pk, losses=[Loss(room.member("bob").pk, first)])
     assert (room.member("bob").state, room.row.last_seq) == ("present", before)
     assert published.facts() == []
+
+
+def test_many_sockets_that_go_at_once_are_lost_in_their_order(new_room):
+    room = new_room(11, limits={"talkers": 100})
+    members = [room.enter(f"user-{number}") for number in range(LOSSES_AT_ONCE + 2)]
+    losses = [Loss(member.pk, member.connection, told) for told, member in enumerate(members, 1)]
+    stranger = Loss(members[0].pk, "another")
+    with statements() as found:
+        lose(conference_id=room.conference.pk, losses=[stranger, *reversed(losses)])
+    lost = [(event.data["member"], event.data["told"]) for event in room.events("member.lost")]
+    assert lost == [(member.number, told) for told, member in reversed([*enumerate(members, 1)])]
+    assert {room.member(member.user.name).state for member in members} == {"reconnecting"}
+    assert sum(each["sql"].startswith("COMMIT") for each in found) == 2
 
 
 def test_losing_twice_is_losing_once(room):
@@ -249,7 +273,7 @@ def test_losing_a_seat_that_ended_changes_nothing(room):
     connection, member = room.member("bob").connection, room.member("bob").pk
     leaves(room, "bob")
     before = room.row.last_seq
-    lose(conference_id=room.conference.pk, member_id=member, connection=connection)
+    lose(conference_id=room.conference.pk, losses=[Loss(member, connection)])
     assert room.row.last_seq == before
 
 

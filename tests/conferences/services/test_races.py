@@ -26,7 +26,7 @@ from conferences.models import Conference, MediaSession, Member, Role, Stream, T
 from conferences.services import bans
 from conferences.services.admission import admit_player, admit_publisher, release_client
 from conferences.services.conferences import Wishes, destroy_conference, end_due_conferences, join_room
-from conferences.services.members import Entry, enter, leave, lose, sweep_lost
+from conferences.services.members import Entry, Loss, enter, leave, lose, sweep_lost
 from conferences.services.moderation import Hold, kick_members
 from conferences.services.reconcile import reconcile
 from conferences.services.roles import grant_role
@@ -313,7 +313,7 @@ def test_a_goodbye_beside_a_return_leaves_the_member_present(room):
     for number in range(ROUNDS):
         old = room.member("bob")
         back = partial(enter, ticket_text=ticket.text, entrance=entrance(connection=f"new-{number}"))
-        gone = partial(lose, conference_id=room.conference.pk, member_id=old.pk, connection=old.connection)
+        gone = partial(lose, conference_id=room.conference.pk, losses=[Loss(old.pk, old.connection)])
         at_once(gone, back)
         assert (room.member("bob").state, room.member("bob").connection) == ("present", f"new-{number}")
     assert_consistent(room.conference)
