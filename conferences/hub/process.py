@@ -16,7 +16,7 @@ import orjson
 from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
-from accounts.errors import Busy, DomainError
+from accounts.errors import Busy
 from accounts.threads import in_thread, out_of_turn
 from conferences import metrics
 from conferences.errors import ConferenceNotFound
@@ -49,9 +49,9 @@ class Hub:
         self._filling: set[int] = set()
         self._goodbyes: dict[int, list[Loss]] = {}
         self._gone = asyncio.Event()
-        self.doors = Shared[Arrival, Admission | DomainError](doors.let_in)
+        self.doors = Shared[Arrival, Admission](doors.let_in)
         self.snapshots = Shared[int, Snapshot](doors.look_in)
-        self.pages = Shared[PageQuestion, MemberPage | DomainError](snapshots.list_members)
+        self.pages = Shared[PageQuestion, MemberPage](snapshots.list_members)
         self.changes = Changes()
         self._starting = asyncio.Lock()
 
@@ -90,20 +90,14 @@ class Hub:
 
         Raises: as `members.enter`.
         """
-        admission = await self.doors.ask(conference_id, arrival)
-        if isinstance(admission, DomainError):
-            raise admission
-        return admission
+        return await self.doors.ask(conference_id, arrival)
 
     async def list_members(self, conference_id: int, question: PageQuestion) -> MemberPage:
         """A page of members, read and encoded once for all who ask for it at one moment.
 
         Raises: as `snapshots.list_members`.
         """
-        page = await self.pages.ask(conference_id, question)
-        if isinstance(page, DomainError):
-            raise page
-        return page
+        return await self.pages.ask(conference_id, question)
 
     @contextmanager
     def expecting(self, conference_id: int, connection: str) -> Iterator[None]:
