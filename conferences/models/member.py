@@ -97,13 +97,14 @@ class MemberQuerySet(models.QuerySet["Member"]):
     ) -> tuple[Conference, Member | None] | None:
         """Lock a conference, and read the seat that this user holds in it, in one statement.
 
-        The plain form is the lock of `ConferenceManager`, and then `seated_user`.
+        The plain form is the lock of `ConferenceManager`, and then `seated_user`. The user is not joined, so that
+        PostgreSQL has no reason to begin with all the seats that this one ever had.
         """
         condition, values = by_confr_id(confr_id, application_id)
         sql = (
-            f"SELECT {rows.IS_FRESH}, {rows.columns(Conference)}, {rows.columns(Member)}, u.name "  # noqa: S608
-            "FROM conferences_conference LEFT JOIN (conferences_member "
-            "JOIN accounts_user u ON u.id = conferences_member.user_id) "
+            f"SELECT {rows.IS_FRESH}, {rows.columns(Conference)}, {rows.columns(Member)}, "  # noqa: S608
+            "(SELECT u.name FROM accounts_user u WHERE u.id = conferences_member.user_id) "
+            "FROM conferences_conference LEFT JOIN conferences_member "
             "ON conferences_member.conference_id = conferences_conference.id "
             "AND conferences_member.state <> 'exited' AND conferences_member.user_id = %s "
             f"{condition} FOR UPDATE OF conferences_conference"

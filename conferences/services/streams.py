@@ -132,8 +132,8 @@ def find_stream(conference: Conference, stream_id: str) -> Stream:
     if not rtc_id or not tail.isdecimal() or len(tail) > 9:
         raise StreamNotFound()
     streams = Stream.objects.open().select_related("member").filter(conference=conference)
-    owner = {"member__number": int(tail)} if int(tail) else {"member": None}
-    stream = streams.filter(rtc_id=rtc_id, **owner).first()
+    owner = Q(member__conference=conference, member__number=int(tail)) if int(tail) else Q(member=None)
+    stream = streams.filter(owner, rtc_id=rtc_id).first()
     if stream is None:
         raise StreamNotFound(stream=stream_id)
     stream.conference = conference

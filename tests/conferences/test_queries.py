@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from conferences.models import Ban, Conference, Member, Role, Ticket
-from conferences.services import admission, conferences, members, messages, moderation, roles, snapshots
+from conferences.models import Ban, Conference, Member, Role, Stream, StreamType, Ticket
+from conferences.services import admission, conferences, members, messages, moderation, roles, snapshots, streams
 from conferences.services.conferences import Wishes
 from conferences.services.members import Loss
 from conferences.services.snapshots import PageQuestion
@@ -111,6 +111,22 @@ def play_hook(room: Room) -> Act:
     return lambda: admission.admit_player(event)
 
 
+def publish(room: Room) -> Act:
+    actor = room.actor("m1")
+    return lambda: streams.pub_stream(actor=actor, confr_id=room.id, user_id=int(actor.id), rtc_id="camera")
+
+
+def subscribe(room: Room) -> Act:
+    actor, stream = room.actor("m2"), room.publish("m1").stream.stream_id
+    return lambda: streams.sub_stream(actor=actor, confr_id=room.id, user_id=int(actor.id), stream_id=stream)
+
+
+def viewer_hook(room: Room) -> Act:
+    stream = room.publish("m1").stream
+    event = fake().ask("play", stream.media_name, room.play_key("m2", stream))
+    return lambda: admission.admit_viewer(event)
+
+
 # BEGIN and COMMIT count too.
 COUNTS: list[tuple[Prepare, int]] = [
     (create, 4),
@@ -164,6 +180,7 @@ def test_one_member_is_no_array(new_room: Callable[..., Room], prepare: Prepare)
 
 
 HISTORY = 60
+ONE_BY_ONE = [prepare for prepare, _ in COUNTS if prepare not in {grant_to_three, kick_three, destroy}]
 
 
 def live_long(room: Room) -> None:
@@ -184,16 +201,21 @@ def live_long(room: Room) -> None:
     Ticket.objects.bulk_create(
         Ticket(conference=conference, user=user, role=Role.TALKER, expires_at=timezone.now()) for user in others
     )
+    Stream.objects.bulk_create(
+        Stream(conference=conference, member=room.member("m1"), rtc_id=f"r{n}", type=StreamType.CAMERA,
+               media_name=f"ended-{n}", state=Stream.State.ENDED)
+        for n in range(HISTORY)
+    )  # fmt: skip
     for held in (None, conference):
         Ban.objects.bulk_create(Ban(application=application, conference=held, user=user) for user in others)
 
 
-@pytest.mark.parametrize("prepare", [prepare for prepare, _ in COUNTS if prepare not in {grant_to_three, kick_three}])
+@pytest.mark.parametrize("prepare", [*ONE_BY_ONE, publish, subscribe, viewer_hook])
 def test_a_hot_verb_reads_nothing_of_a_long_history(
     new_room: Callable[..., Room], media: object, prepare: Prepare
 ) -> None:
     """Nor does PostgreSQL think that it should while it knows nothing of the tables, as on the first day. Several
-    members at once it may find by going through all of the conference.
+    members at once, and what an ended conference leaves, it may find by going through all of the conference.
     """
     room = new_room(11)
     for number in range(4):
