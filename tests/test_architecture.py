@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,3 +218,15 @@ def test_every_model_of_ours_has_a_place():
     for label in ("accounts", "conferences"):
         for model in apps.get_app_config(label).get_models():
             assert model.__module__.startswith(f"{label}.models.")
+
+
+# What operators set
+
+
+def test_every_variable_is_documented_and_every_documented_one_is_read():
+    paths = [path for package in ("config", "supervisor") for path in (CHECKOUT / package).glob("*.py")]
+    code = "".join(path.read_text() for path in paths)
+    read = set(re.findall(r'"(CONFR_\w+)"', code))
+    told = set(re.findall(r"CONFR_\w+", (CHECKOUT / "docs/operations.md").read_text()))
+    assert "CONFR_VAR" in read
+    assert told == read

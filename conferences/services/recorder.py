@@ -92,7 +92,7 @@ def wrote(*, recording: int) -> bool:
 @transaction.atomic
 def gap(*, recording: int, since: datetime, until: datetime, cause: str) -> None:
     """Nothing was written between two moments though the stream was wanted. `cause` is one word: worker,
-    media_server, publisher, disk. Told again with another end, it grows."""
+    media_server or publisher. Told again with another end, it grows."""
     row = _locked(recording)
     if row is None:
         return
