@@ -1,8 +1,8 @@
-"""A web server with two workers, users with tokens, and sockets that are gone after each test."""
+"""Users with tokens, and sockets that are gone after each test."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from accounts.threads import in_thread
 from conferences.models import Conference
 from tests.emedia_client import Calls, EmediaClient, Json
 from tests.factories import Room
-from tests.web import Web, running_web
+from tests.web import Web
 
 User = Callable[[str], Calls]
 Enter = Callable[..., Awaitable[EmediaClient]]
@@ -30,12 +30,6 @@ CREATE: Json = {
     "rec": "",
     "recMerge": "",
 }
-
-
-@pytest.fixture(scope="session")
-def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    with running_web(tmp_path_factory.mktemp("web")) as running:
-        yield running
 
 
 @pytest.fixture
