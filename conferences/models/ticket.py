@@ -50,6 +50,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         is not there, or another conference's, has none. The plain form asks for each ticket, then for the user's
         seat, then `Ban.objects.standing().against()`.
         """
+        condition, which = rows.among(list(callers))
         address = "(%(addresses)s::inet[])[array_position(%(tickets)s::bigint[], conferences_ticket.id)]"
         sql = f"""
             SELECT {rows.IS_FRESH}, {rows.columns(Conference)}, {rows.columns(Ticket)}, {rows.columns(Member)}, u.name,
@@ -61,11 +62,11 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
                 LEFT JOIN conferences_member ON conferences_member.user_id = u.id
                     AND conferences_member.conference_id = conferences_conference.id
                     AND conferences_member.state <> 'exited'
-            WHERE conferences_ticket.id = ANY(%(tickets)s::bigint[]) AND conferences_conference.id = %(conference)s
+            WHERE conferences_ticket.id {condition % "%(which)s"} AND conferences_conference.id = %(conference)s
             FOR UPDATE OF conferences_conference
         """  # noqa: S608 names of columns
-        given = {"tickets": list(callers), "addresses": list(callers.values()), "conference": conference_id}
-        found = rows.lock_and_read(sql, {"now": timezone.now(), **given})
+        given = {"tickets": list(callers), "addresses": list(callers.values()), "which": which}
+        found = rows.lock_and_read(sql, {"now": timezone.now(), "conference": conference_id, **given})
         if not found:
             return {}
         width = len(Conference._meta.concrete_fields)
