@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Application, User
 from conferences.models import rows
 from conferences.models.conference import Conference
-from conferences.models.member import Member, read_seat
+from conferences.models.member import Member, read_seat, seat_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,7 @@ class BanQuerySet(models.QuerySet["Ban"]):
                 ARRAY(SELECT t.id FROM conferences_ticket t
                     WHERE t.conference_id = %s AND t.user_id = u.id AND t.revoked_at IS NULL),
                 nextval('conferences_ban_id_seq')
-            FROM accounts_user u LEFT JOIN conferences_member ON conferences_member.user_id = u.id
-                AND conferences_member.conference_id = %s AND conferences_member.state <> 'exited'
+            FROM accounts_user u LEFT JOIN {seat_of("u.id", "%s")} ON TRUE
             WHERE u.application_id = %s AND u.name {condition}
             ORDER BY array_position(%s::text[], u.name::text)
         """  # noqa: S608 names of columns

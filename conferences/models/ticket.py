@@ -15,7 +15,7 @@ from accounts.models import User
 from conferences.models import rows
 from conferences.models.ban import kept_out
 from conferences.models.conference import Conference, Role
-from conferences.models.member import Member, read_seat
+from conferences.models.member import Member, read_seat, seat_of
 from conferences.models.rows import Statement
 
 
@@ -59,9 +59,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             FROM conferences_ticket JOIN accounts_user u ON u.id = conferences_ticket.user_id
                 JOIN conferences_conference
                     ON conferences_ticket.conference_id IS NOT DISTINCT FROM conferences_conference.id
-                LEFT JOIN conferences_member ON conferences_member.user_id = u.id
-                    AND conferences_member.conference_id = conferences_conference.id
-                    AND conferences_member.state <> 'exited'
+                LEFT JOIN {seat_of("u.id", "conferences_conference.id")} ON TRUE
             WHERE conferences_ticket.id {condition % "%(which)s"} AND conferences_conference.id = %(conference)s
             FOR UPDATE OF conferences_conference
         """  # noqa: S608 names of columns
