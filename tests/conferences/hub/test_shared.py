@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from conferences.errors import MemberNotFound
 from conferences.hub.shared import MOST_AT_ONCE, Shared
 from tests import factories
 
@@ -54,6 +55,12 @@ async def test_another_conference_does_not_wait() -> None:
     await calls.until_asked(2)
     calls.go.release(2)
     assert await asyncio.gather(*both) == [10, 10]
+
+
+async def test_a_refusal_is_raised_to_who_is_refused_alone() -> None:
+    shared = Shared[int, int](lambda _, wishes: [wish if wish > 1 else MemberNotFound() for wish in wishes])
+    answers = await asyncio.gather(*[shared.ask(1, wish) for wish in (1, 2, 3)], return_exceptions=True)
+    assert [type(answers[0]), *answers[1:]] == [MemberNotFound, 2, 3]
 
 
 async def test_one_call_answers_only_so_many() -> None:
