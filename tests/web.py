@@ -92,7 +92,8 @@ def running_web(folder: Path, workers: int = 2, **variables: str) -> Iterator[We
 
 def _wait(web: Web, workers: int) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while web.log.read_text().count("Application startup complete") < workers:
+    # A server without workers listens only after its application has started.
+    while web.log.read_text().count("Application startup complete") < workers or not web.is_listening():
         assert web.process.poll() is None, web.log.read_text()[-5000:]
         assert time.monotonic() < deadline, web.log.read_text()[-5000:]
         time.sleep(0.05)
