@@ -218,8 +218,8 @@ def test_a_later_start_is_quick_and_tells_no_secret(environment, stopped):
             assert api_key not in later.output
             return seconds
 
-    # Eight on a machine of its own; here other tests run beside it.
-    assert any(seconds_of_a_start() < 16 for _ in range(3))
+    # Three tries, since other tests run beside it: on a machine of its own it takes three seconds.
+    assert any(seconds_of_a_start() < 8 for _ in range(3))
 
 
 def test_each_killed_child_comes_back(served):
