@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,10 @@ def test_facts_on_a_stale_snapshot_make_a_fresh_one(request, media, kind: str, s
 
     assert len(room.types()) > STEPS // 2
     assert node.run(str(SCRIPTS / "replay.mjs"), given=json.dumps({"stories": stories}))
+
+
+def test_the_times_of_a_snapshot_are_cut_as_those_of_facts_are(room: Room) -> None:
+    at = datetime(2026, 11, 21, 1, 2, 3, 999_700, tzinfo=UTC)
+    Member.objects.filter(conference=room.conference).update(entered_at=at)
+    cut = int(datetime(2026, 11, 21, 1, 2, 3, tzinfo=UTC).timestamp()) * 1000 + 999
+    assert {member["entered_at"] for member in take_whole(room.conference.pk).members} == {cut}
