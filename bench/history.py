@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
-from tempfile import TemporaryDirectory
 
 import django
 
-from supervisor.embedded import postgres, redis
+from bench.server import surroundings
 
 
 def main() -> None:
-    with ExitStack() as stack:
-        os.environ |= {
-            "CONFR_VAR": stack.enter_context(TemporaryDirectory(prefix="confr-bench-")),
-            "CONFR_MEDIA_SERVER": "conferences.media.fake.FakeMediaServer",  # no media is part of it
-            "CONFR_DB_POOL": "1",
-            "DATABASE_URL": os.environ.get("DATABASE_URL") or stack.enter_context(postgres()),
-            "REDIS_URL": os.environ.get("REDIS_URL") or stack.enter_context(redis()),
-        }
+    with surroundings() as given:
+        os.environ |= given | {"CONFR_DB_POOL": "1"}
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
         django.setup()
         from bench.past import PAST, measure

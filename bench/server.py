@@ -49,25 +49,30 @@ class Server:
 
 
 @contextmanager
-def running(workers: int) -> Iterator[Server]:
-    """Start a Confr with this many uvicorn workers; it may not answer yet. Stop it in the end."""
+def surroundings() -> Iterator[dict[str, str]]:
+    """The variables of a Confr that is measured, and what they name: its folder, PostgreSQL and Redis."""
     with ExitStack() as stack:
-        var = Path(stack.enter_context(TemporaryDirectory(prefix="confr-bench-")))
-        port = _free_port()
-        environment = os.environ | {
-            "CONFR_VAR": str(var),
-            "CONFR_PORT": str(port),
-            "CONFR_WORKERS": str(workers),
+        yield {
+            "CONFR_VAR": stack.enter_context(TemporaryDirectory(prefix="confr-bench-")),
             "CONFR_MEDIA_SERVER": "conferences.media.fake.FakeMediaServer",  # no media is part of the load
             "DATABASE_URL": os.environ.get("DATABASE_URL") or stack.enter_context(postgres()),
             "REDIS_URL": os.environ.get("REDIS_URL") or stack.enter_context(redis()),
-            "PROMETHEUS_MULTIPROC_DIR": str(var),
         }
+
+
+@contextmanager
+def running(workers: int) -> Iterator[Server]:
+    """Start a Confr with this many uvicorn workers; it may not answer yet. Stop it in the end."""
+    with surroundings() as given:
+        var, port = Path(given["CONFR_VAR"]), _free_port()
+        ours = {"CONFR_PORT": str(port), "CONFR_WORKERS": str(workers), "PROMETHEUS_MULTIPROC_DIR": str(var)}
+        environment = os.environ | given | ours
         prepared = subprocess.run(
             [sys.executable, "-m", "bench.prepare"], cwd=CHECKOUT, env=environment, check=True, stdout=subprocess.PIPE
         )
         program = programs.web(settings.from_environment(environment), environment)
-        yield stack.enter_context(_web(program, port, prepared.stdout.decode().strip(), var / "web.log"))
+        with _web(program, port, prepared.stdout.decode().strip(), var / "web.log") as server:
+            yield server
 
 
 @contextmanager
